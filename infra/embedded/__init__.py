@@ -1,0 +1,1 @@
+"""The platform's services as plain processes: no Docker, no root, everything on loopback."""

