@@ -20,6 +20,7 @@ REGISTRY: Final[Mapping[str, str]] = MappingProxyType(
     {
         "ingest.page_stored": "a page lies in S3, the cursor is not advanced yet",
         "ingest.before_manifest": "all pages of the day lie in S3, the manifest does not",
+        "ingest.after_manifest": "the manifest is written, Airflow does not know",
         "refine.before_upload": "Spark has written the day's file locally or to a scratch key",
         "refine.after_upload": "the refined file lies in S3, the report does not",
         "validate.before_gate": "the checkpoint ran, its result is not recorded",

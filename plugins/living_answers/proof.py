@@ -15,7 +15,7 @@ from living_answers.ledger.tables import evidence
 __all__ = ["ProofFailed", "prove"]
 
 
-class ProofFailed(AssertionError):  # noqa: N818  the word of the design, and it is no programming error
+class ProofFailed(AssertionError):
     """What was observed is not what was expected; the message shows both."""
 
     def __init__(self, name: str, comparison: Comparison, how: str, unit: str | None) -> None:
@@ -28,7 +28,7 @@ class ProofFailed(AssertionError):  # noqa: N818  the word of the design, and it
         return (_restore, (self.name, self.comparison, str(self)))
 
 
-def prove(
+def prove(  # noqa: PLR0913  a sentence of named words: who reads the call needs no order
     name: str,
     *,
     observed: Any,

@@ -14,7 +14,7 @@ from living_answers.json_safe import json_safe
 from living_answers.ledger.connection import engine
 from living_answers.ledger.tables import dead_letters
 
-Kind = Literal["page", "row"]
+Kind = Literal["file", "page", "row"]
 State = Literal["open", "replaying", "resolved", "dropped"]
 
 # One statement whatever the number of letters. A letter that is seen again opens again, unless a person dropped it.
@@ -23,7 +23,8 @@ _BURY: Final = text(
     INSERT INTO ledger.dead_letters AS old (kind, source, partition, key, reason, payload_uri, payload, times_seen)
     SELECT kind, source, partition, key, reason, payload_uri, NULLIF(payload, 'null'::jsonb), times_seen
     FROM jsonb_to_recordset(CAST(:letters AS jsonb)) AS letter (
-        kind text, source text, partition text, key text, reason text, payload_uri text, payload jsonb, times_seen bigint
+        kind text, source text, partition text, key text, reason text,
+        payload_uri text, payload jsonb, times_seen bigint
     )
     ORDER BY kind, source, partition, key  -- the same order in all writers, so that none waits in a circle
     ON CONFLICT ON CONSTRAINT dead_letters_identity DO UPDATE SET

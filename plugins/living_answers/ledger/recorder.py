@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import func, insert, literal
+from sqlalchemy.exc import SQLAlchemyError
 
 from living_answers import run_context
 from living_answers.json_safe import clean_text, json_safe
-from living_answers.ledger.connection import engine
+from living_answers.ledger.connection import LedgerNotConfiguredError, engine
 from living_answers.ledger.tables import steps
 
 _LONGEST_ERROR: Final = 2_000
@@ -60,7 +61,7 @@ def current_partition() -> str | None:
 def _write_failed(record: StepRecord, seconds: float, error: BaseException) -> None:
     try:
         _write(record, seconds, describe_error(error))
-    except Exception as unreachable:
+    except (SQLAlchemyError, LedgerNotConfiguredError) as unreachable:
         error.add_note(f"and the ledger could not record it: {describe_error(unreachable)}")
 
 

@@ -96,7 +96,7 @@ dead_letters: Final = Table(
     "dead_letters",
     metadata,
     _key(),
-    Column("kind", Text, CheckConstraint("kind in ('page', 'row')", name="dead_letters_kind"), nullable=False),
+    Column("kind", Text, CheckConstraint("kind in ('file', 'page', 'row')", name="dead_letters_kind"), nullable=False),
     Column("source", Text, nullable=False),
     Column("partition", Text, nullable=False),
     Column("key", Text, nullable=False),
@@ -124,6 +124,7 @@ batches: Final = Table(
     Column("dataset", Text, nullable=False),
     Column("partition", Text, nullable=False),
     Column("content_hash", Text, nullable=False),
+    _count("sequence"),  # The order of the claims: the partition's latest one says what the warehouse holds.
     _count("rows"),
     _count("inserted"),
     _count("updated"),
@@ -132,6 +133,7 @@ batches: Final = Table(
     # The order of the claims. A clock would not do: a transaction's time is that of its start, before it got the lock.
     Column("sequence", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("dataset", "partition", "content_hash"),
+    Index("batches_by_sequence", "dataset", "partition", "sequence"),
 )
 
 circuit_breakers: Final = Table(

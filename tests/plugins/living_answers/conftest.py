@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from living_answers import ledger
 from sqlalchemy import Engine
+
+from living_answers import ledger
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from living_answers import ledger
-from living_answers.proof import ProofFailed, prove
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
+
+from living_answers import ledger
+from living_answers.comparisons import compare
+from living_answers.proof import ProofFailed, prove
 
 
 def _evidence(engine: Engine) -> list[Any]:
@@ -56,9 +58,7 @@ def test_a_proof_without_evidence_does_not_pass(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_evidence_holds_no_secret(fresh_ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(
-        "AIRFLOW_CONN_X", '{"conn_type": "aws", "password": "canary-5678", "extra": {"token": "tok-99"}}'
-    )
+    monkeypatch.setenv("AIRFLOW_CONN_X", '{"password": "canary-5678", "extra": {"token": "tok-99"}}')
     with pytest.raises(ProofFailed) as failure:
         prove("safe", observed={"url": "canary-5678", "t": "tok-99"}, expected={"url": "x"})
     (row,) = _evidence(fresh_ledger)
@@ -67,10 +67,8 @@ def test_evidence_holds_no_secret(fresh_ledger: Engine, monkeypatch: pytest.Monk
 
 
 def test_a_failure_survives_pickling() -> None:
-    from living_answers.comparisons import compare  # noqa: PLC0415
-
     failure = ProofFailed("p", compare(1, 2), "equal", None)
-    copy = pickle.loads(pickle.dumps(failure))
+    copy = pickle.loads(pickle.dumps(failure))  # noqa: S301  our own bytes
     assert (str(copy), copy.name, copy.comparison) == (str(failure), "p", failure.comparison)
 
 

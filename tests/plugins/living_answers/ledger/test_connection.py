@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, inspect, text
+
 from living_answers import ledger
 from living_answers.ledger.tables import metadata
-from sqlalchemy import Engine, inspect, text
 
 
 def test_create_is_harmless_to_repeat_and_by_two_at_once(fresh_ledger: Engine) -> None:
@@ -67,6 +68,6 @@ def test_the_connection_may_be_json(fresh_ledger: Engine, postgres: Any, monkeyp
 
 
 def test_an_error_shows_neither_password_nor_bind_values(fresh_ledger: Engine) -> None:
-    with pytest.raises(Exception) as error, fresh_ledger.connect() as connection:  # noqa: PT011, PT012
+    with pytest.raises(Exception) as error, fresh_ledger.connect() as connection:  # noqa: PT011
         connection.execute(text("SELECT CAST(:v AS integer) / 0"), {"v": 424_242})
     assert "424242" not in str(error.value)

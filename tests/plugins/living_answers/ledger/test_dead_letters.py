@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from sqlalchemy import Engine, text
+
 from living_answers.ledger import dead_letters
 from living_answers.ledger.dead_letters import Letter
-from sqlalchemy import Engine, text
 
 DAY = "2013-01-01"
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from living_answers import ledger
 from sqlalchemy import Engine, text
+
+from living_answers import ledger
 
 
 def _steps(engine: Engine) -> list[dict[str, Any]]:
@@ -25,7 +26,7 @@ def test_a_step_writes_what_it_counted(fresh_ledger: Engine) -> None:
 
 def test_a_failed_step_is_recorded_without_its_secrets(fresh_ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_API", "http://:canary-1234@127.0.0.1:28000")
-    with pytest.raises(RuntimeError), ledger.step("ingest", "2013-01-01") as record:
+    with pytest.raises(RuntimeError), ledger.step("ingest", "2013-01-01") as record:  # noqa: PT012
         record.read = 3
         raise RuntimeError("the API refused canary-1234 of postgres://me:hunter22@db/x")
     (row,) = _steps(fresh_ledger)
