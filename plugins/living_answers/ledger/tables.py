@@ -124,7 +124,6 @@ batches: Final = Table(
     Column("dataset", Text, nullable=False),
     Column("partition", Text, nullable=False),
     Column("content_hash", Text, nullable=False),
-    _count("sequence"),  # The order of the claims: the partition's latest one says what the warehouse holds.
     _count("rows"),
     _count("inserted"),
     _count("updated"),
