@@ -1,7 +1,6 @@
 """The S3 server: SeaweedFS in its one-process form (`weed mini`)."""
 
 import json
-import os
 import shutil
 import sys
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from embedded.credentials import write_private
 from embedded.ports import LOOPBACK
 from embedded.service import NotReady, Service, ServiceError
 
@@ -75,8 +75,7 @@ class S3(Service):
         pair = {"accessKey": self.access_key, "secretKey": self.secret_key}
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         identity = {"name": "admin", "credentials": [pair], "actions": actions}
-        with open(os.open(self._identities(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"identities": [identity]}, file)
+        write_private(self._identities(), json.dumps({"identities": [identity]}))
 
     def check(self) -> None:
         """List the buckets with our key: answers only when the filer behind it is there."""

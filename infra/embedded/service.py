@@ -76,6 +76,14 @@ class Service(ABC):
         entry = PidFile.read(self.home.pid_file(self.name))
         return bool(entry and entry.process() and entry.fingerprint == self._fingerprint())
 
+    def ensure(self) -> bool:
+        """Leave a healthy process alone; start or replace any other. Return whether it was started."""
+        if self.running() and self._answers_within(10.0):
+            self.ready()
+            return False
+        self.start()
+        return True
+
     def start(self) -> None:
         """Start the process afresh and wait until it answers. Raises ServiceError."""
         self.stop()
@@ -104,6 +112,15 @@ class Service(ABC):
         except NotReady as problem:
             return str(problem)
         return None
+
+    def _answers_within(self, seconds: float) -> bool:
+        """Be patient: a busy machine is no reason to restart a service."""
+        deadline = time.monotonic() + seconds
+        while self.answers() is not None:
+            if time.monotonic() > deadline or not self.running():
+                return False
+            time.sleep(0.5)
+        return True
 
     def _await(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + self.start_timeout

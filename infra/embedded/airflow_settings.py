@@ -1,0 +1,96 @@
+"""Airflow's configuration, tuned for two cores; the reasons stand beside the values."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded.credentials import Credentials, write_private
+from embedded.home import REPOSITORY, Home
+from embedded.ports import LOOPBACK
+
+USERS = {"admin": "admin", "viewer": "viewer"}
+"""User names and their roles."""
+
+TUNING = {
+    "CORE__EXECUTOR": "LocalExecutor",
+    "CORE__PARALLELISM": "4",  # each worker costs 60 to 90 MB; tasks wait for the network as much as they compute
+    "CORE__MAX_ACTIVE_TASKS_PER_DAG": "4",
+    "CORE__LOAD_EXAMPLES": "False",
+    "CORE__LAZY_LOAD_PLUGINS": "True",
+    "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "2",
+    "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",  # 1 by default: a second for each hop of a chain
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",  # 300 by default: a dead worker goes unnoticed for 5 minutes
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "2",
+    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # bounds a stall when a task's sockets close before it can be reaped
+    "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+    "DAG_PROCESSOR__REFRESH_INTERVAL": "15",  # a new DAG file is seen after as many seconds
+    "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",  # parsing unchanged files is what an idle platform does most
+    "DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+    "DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
+    "METRICS__OTEL_ON": "True",
+    "METRICS__OTEL_HOST": LOOPBACK,
+    "METRICS__OTEL_INTERVAL_MILLISECONDS": "5000",
+    "LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING, py4j=WARNING",
+    "USAGE_DATA_COLLECTION__ENABLED": "False",
+    "API__WORKERS": "1",
+    "API__HOST": LOOPBACK,
+    "API__EXPOSE_CONFIG": "False",
+}
+
+
+@dataclass(frozen=True)
+class AirflowSettings:
+    """Everything that each Airflow process must be told alike."""
+
+    home: Home
+    port: int
+    metrics_port: int
+    database_url: str
+    credentials: Credentials
+    connections: Mapping[str, str]
+
+    @property
+    def folder(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.home.root / "airflow"
+
+    def url(self) -> str:
+        """Return the address of the UI."""
+        return f"http://localhost:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of an Airflow process."""
+        secrets = self.credentials
+        generated = {
+            "CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+            "CORE__PLUGINS_FOLDER": str(self.folder / "plugins"),
+            "CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{self.port}/execution/",
+            "CORE__FERNET_KEY": secrets.fernet_key,
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
+            "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords()),
+            "DATABASE__SQL_ALCHEMY_CONN": self.database_url.replace("postgresql:", "postgresql+psycopg2:", 1),
+            "LOGGING__BASE_LOG_FOLDER": str(self.folder / "logs"),
+            "METRICS__OTEL_PORT": str(self.metrics_port),
+            "API__PORT": str(self.port),
+            "API__BASE_URL": self.url(),
+            "API__SECRET_KEY": secrets.api_secret_key,
+            "API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        }
+        settings = {f"AIRFLOW__{key}": value for key, value in {**TUNING, **generated}.items()}
+        # One thread for each BLAS: four workers on two cores would start sixteen.
+        return {"AIRFLOW_HOME": str(self.folder), "OPENBLAS_NUM_THREADS": "1", **settings, **self.connections}
+
+    def write_files(self) -> None:
+        """Write the passwords and the module that Airflow imports at its start."""
+        (self.folder / "config").mkdir(parents=True, exist_ok=True)
+        (self.folder / "plugins").mkdir(exist_ok=True)
+        self.folder.chmod(0o700)
+        passwords = {"admin": self.credentials.airflow_admin, "viewer": self.credentials.airflow_viewer}
+        write_private(self._passwords(), json.dumps(passwords))
+        module = Path(__file__).with_name("airflow_local_settings.py").read_text()
+        (self.folder / "config" / "airflow_local_settings.py").write_text(module)
+
+    def _passwords(self) -> Path:
+        return self.folder / "passwords.json"

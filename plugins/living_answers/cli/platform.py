@@ -1,0 +1,87 @@
+"""`answers up`, `down`, `status`, `doctor` and `env`: the only module of the library that knows `embedded`."""
+
+from typing import Annotated
+
+import typer
+from embedded import doctor as examination
+from embedded.connections import exports
+from embedded.display import Display
+from embedded.home import Home
+from embedded.platform import Platform
+from embedded.platform import down as stop_all
+from embedded.platform import status as ask_all
+from embedded.platform import up as start_all
+from embedded.service import ServiceError
+from rich.console import Console
+from rich.table import Table
+
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    for command in (up, down, status, doctor, env):
+        app.command()(command)
+
+
+def up() -> None:
+    """Start the platform, or what of it is not running, and wait until every service answers."""
+    try:
+        with Display(console) as display:
+            platform = start_all(Home.default(), display.report, display.note)
+    except (ServiceError, OSError) as error:
+        errors.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    variables = platform.connections().shell()
+    console.print(f"\nAirflow: {variables['AIRFLOW_URL']}  login admin, password {variables['AIRFLOW_PASSWORD']}")
+    console.print('For psql, boto3 or a notebook: eval "$(answers env)"', markup=False, highlight=False)
+
+
+def down() -> None:
+    """Stop the platform; its data stays."""
+    try:
+        with Display(console) as display:
+            strays = stop_all(Home.default(), display.report)
+    except (ServiceError, OSError) as error:
+        errors.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    if strays:
+        console.print(f"{strays} stray processes were ended too")
+
+
+def status() -> None:
+    """Talk to each service and show what it says; the exit code is 1 if one does not answer."""
+    found = ask_all(Platform.load(Home.default()))
+    table = Table("service", "state", "address", "pid", "memory", "problem", box=None)
+    for one in found:
+        memory = f"{one.memory / 1e6:.0f} MB" if one.memory else ""
+        style = {"running": "green", "failing": "red"}.get(one.state, "dim")
+        table.add_row(one.name, f"[{style}]{one.state}[/]", one.address, str(one.pid or ""), memory, one.problem)
+    console.print(table)
+    console.print(f"memory in all: {sum(one.memory for one in found) / 1e6:.0f} MB")
+    if any(one.state != "running" for one in found):
+        raise typer.Exit(1)
+
+
+def doctor() -> None:
+    """Say what this machine lacks and how to get it; the exit code is 1 if the platform cannot run."""
+    findings = examination.examine(Home.default())
+    signs = {"ok": "[green]ok[/]", "missing": "[red]missing[/]", "optional": "[yellow]optional[/]"}
+    for finding in findings:
+        console.print(f"{signs[finding.state]:<20} {finding.subject}: {finding.detail}", highlight=False)
+        if finding.remedy:
+            console.print(f"{'':<9} {finding.remedy}", markup=False, highlight=False)
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(1)
+
+
+def env(
+    airflow: Annotated[bool, typer.Option("--airflow", help="What Airflow's own processes are told, too.")] = False,
+) -> None:
+    """Print addresses and credentials as shell exports: eval "$(answers env)"."""
+    platform = Platform.load(Home.default())
+    variables = dict(platform.connections().shell())
+    if airflow:
+        variables |= platform.airflow().environment()
+    print(exports(variables))
