@@ -1,0 +1,86 @@
+"""What the DAGs of the main job share: the assets that join them, the day they work on, and the lake's layout.
+
+Imported while DAG files are parsed, so it imports nothing but ``airflow.sdk``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from airflow.sdk import Asset, get_current_context
+
+RAW = Asset("raw_flights", group="flights")
+REFINED = Asset("refined_flights", group="flights")
+VALIDATED = Asset("validated_flights", group="flights")
+WAREHOUSE = Asset("warehouse_flights", group="flights")
+MARTS = Asset("flight_marts", group="flights")
+#: Carriers, airports and planes: whole snapshots, not partitioned. Its state store keeps their ETags.
+REFERENCE = Asset("reference_data", group="flights")
+
+REFERENCE_DATASETS = ("carriers", "airports", "planes")
+
+OWNER = "data-platform"
+
+
+def raw_prefix(dataset: str, day: str) -> str:
+    return f"raw/{dataset}/day={day}/"
+
+
+def refined_prefix(day: str) -> str:
+    return f"refined/flights/day={day}/"
+
+
+def quarantine_prefix(day: str) -> str:
+    return f"quarantine/flights/day={day}/"
+
+
+def refined_key(day: str) -> str:
+    return f"{refined_prefix(day)}flights.parquet"
+
+
+def quarantine_key(day: str) -> str:
+    return f"{quarantine_prefix(day)}rows.jsonl"
+
+
+def report_key(day: str) -> str:
+    return f"reports/refine/day={day}.json"
+
+
+def weather_key(day: str) -> str:
+    return f"{raw_prefix('weather', day)}weather.csv"
+
+
+def dead_letter_key(day: str, page: int) -> str:
+    return f"dead-letters/flights/day={day}/page-{page:05d}.bin"
+
+
+def snapshot_key(dataset: str) -> str:
+    return f"raw/{dataset}/snapshot.jsonl"
+
+
+def day_of_run() -> str:
+    """Return the day this run works on, as ``YYYY-MM-DD``.
+
+    The day is the run's partition key; a run started by hand may name it in the param ``day`` instead.
+
+    Raises:
+        ValueError: the run has neither, or it is no calendar day. The message says how to give one.
+    """
+    context = get_current_context()
+    return parse_day(context.get("partition_key") or context["params"].get("day"))
+
+
+def parse_day(value: Any) -> str:
+    """Return ``value`` as ``YYYY-MM-DD``.
+
+    Raises:
+        ValueError: it is missing, or no calendar day.
+    """
+    remedy = "give a partition key such as 2013-01-01 (or the param 'day'), for instance: answers run flights --day 2013-01-01"
+    if not value:
+        raise ValueError(f"this run has no day to work on: {remedy}")
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise ValueError(f"{value!r} is not a calendar day: {remedy}") from None
