@@ -14,11 +14,10 @@ from pyarrow import compute as pc
 from flights_api.source_files import read_csv, source_file
 
 CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
-SERVED = (
-    ("flight_id", "date", "carrier", "flight", "tailnum", "origin", "dest")
-    + ("sched_dep_time", "dep_time", "dep_delay", "sched_arr_time", "arr_time", "arr_delay", "air_time", "distance")
-    + ("time_hour", "minute", "updated_at")
-)
+IDENTITY = ("flight_id", "date", "carrier", "flight", "tailnum", "origin", "dest")
+DEPARTURE = ("sched_dep_time", "dep_time", "dep_delay")
+ARRIVAL = ("sched_arr_time", "arr_time", "arr_delay", "air_time", "distance")
+SERVED = (*IDENTITY, *DEPARTURE, *ARRIVAL, "time_hour", "minute", "updated_at")
 CODED = ("carrier", "tailnum", "origin", "dest", "time_hour")
 DERIVED = ("flight_id", "date", "updated_at")
 SMALL_INTEGERS = ("year", "month", "day", *(name for name in SERVED if name not in CODED + DERIVED))

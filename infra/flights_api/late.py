@@ -22,13 +22,7 @@ def _of_day(random: Random, rule: Rule, flights: Flights, numbers: range, update
         (n, row) for n, row in zip(numbers, flights.records(numbers), strict=True) if row["arr_delay"] is not None
     ]
     chosen = random.sample(landed, min(len(landed), rule.rows or random.randint(1, 3)))
-    return {
-        number: Version(_later(row, random.randint(1, 20)), updated_at) for number, row in sorted(chosen, key=_first)
-    }
-
-
-def _first(pair: tuple[int, Record]) -> int:
-    return pair[0]
+    return {number: Version(_later(row, random.randint(1, 20)), updated_at) for number, row in chosen}
 
 
 def _later(row: Record, minutes: int) -> dict[str, Any]:

@@ -16,13 +16,15 @@ class Listing:
     """Records in a fixed order. `key` maps a row number to text that sorts as the order does.
 
     Pages start after a key and not at an offset, so a record that is corrected while a client reads moves to the
-    end of an `updated_since` listing without pushing another one off the client's pages.
+    end of an `updated_since` listing without pushing another one off the client's pages. A listing with a `version`
+    changes only as a whole, so the ETag of its first page tells whether any page has changed.
     """
 
     scope: str
     order: Sequence[int]
     key: Callable[[int], str]
     records: Callable[[Sequence[int]], list[Record]]
+    version: str | None = None
 
     def pages(self, limit: int) -> int:
         """How many pages there are; an empty listing has one, which is empty."""

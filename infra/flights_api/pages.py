@@ -28,16 +28,18 @@ async def answer_page(
     served = window
     if rule and rule.kind in WRONG_PAGE:
         served = window.shifted(other_page(rule, faults.plan, scope, page, pages) - page) or window
-    records = faulty_records(faults, served)
+    records = faulty_records(faults, served) if window.listing.version is None else served.records()
     if rule and rule.kind is Kind.UNORDERED:
         Random(f"{faults.plan.seed}|shuffle|{scope}|{page}").shuffle(records)
-    answer = conditional(request, _body(served, records), _headers(request, window, signer))
+    headers, version = _headers(request, window, signer), window.listing.version
+    identity = f"{version}|{page}|{window.limit}".encode() if version else None
+    answer = conditional(request, _body(served, records), headers, identity)
     return broken(rule, answer) if rule else answer
 
 
-def conditional(request: Request, body: bytes, headers: dict[str, str]) -> Response:
-    """The body with its ETag, or 304 when the client has it already."""
-    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+def conditional(request: Request, body: bytes, headers: dict[str, str], identity: bytes | None = None) -> Response:
+    """The body with its ETag (of `identity` if given), or 304 when the client has it already."""
+    tag = f'"{hashlib.blake2b(identity or body, digest_size=12).hexdigest()}"'
     headers = headers | {"ETag": tag, "Cache-Control": "private, no-cache"}
     known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
     if tag in known or "*" in known:

@@ -1,5 +1,6 @@
 """What the running API holds, and who may reach it."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -26,6 +27,14 @@ class Service:
     signer: CursorSigner
     rate_limit: RateLimit
     faults: Faults = field(default_factory=Faults)
+    _versions_of_lists: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the lists' digests once: they do not change while the server runs."""
+        self._versions_of_lists = {
+            name: hashlib.blake2b(repr(rows).encode(), digest_size=8).hexdigest()
+            for name, rows in self.reference.items()
+        }
 
     @classmethod
     def load(cls, settings: Settings) -> "Service":
@@ -54,8 +63,8 @@ class Service:
 
     def reference_list(self, name: str) -> Listing:
         """One of the reference lists."""
-        rows = self.reference[name]
-        return Listing(name, range(len(rows)), lambda n: f"{n:06d}", lambda numbers: [rows[n] for n in numbers])
+        rows, version = self.reference[name], self._versions_of_lists[name]
+        return Listing(name, range(len(rows)), "{:06d}".format, lambda numbers: [rows[n] for n in numbers], version)
 
 
 def service_of(request: Request) -> Service:

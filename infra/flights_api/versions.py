@@ -68,7 +68,7 @@ class Versions:
 
     def of_day(self, day: str) -> Listing:
         """The flights of a date. Raises a 422 problem for a date without data."""
-        return self._listing(day, self._rows(day), lambda number: f"{number:06d}")
+        return self._listing(day, self._rows(day), "{:06d}".format)
 
     def nothing(self, day: str) -> Listing:
         """The listing of a date on which nothing flew."""
