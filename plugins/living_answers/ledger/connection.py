@@ -13,8 +13,6 @@ from sqlalchemy.schema import CreateColumn, CreateSchema, Table
 from living_answers.ledger.tables import SCHEMA, metadata
 
 CONNECTION_VARIABLE: Final = "AIRFLOW_CONN_LEDGER"
-CONNECT_TIMEOUT_SECONDS: Final = 10
-STATEMENT_TIMEOUT_MILLISECONDS: Final = 30_000
 _CREATE_LOCK: Final = 7_263_541  # Any number that nothing else in this database takes as an advisory lock.
 
 
@@ -22,36 +20,41 @@ class LedgerNotConfiguredError(RuntimeError):
     """No connection named ``ledger`` is known to this process."""
 
 
-def engine() -> Engine:
-    """Return this process's engine for the ledger.
+def engine(*, connect_timeout: int = 10, statement_timeout: int = 30) -> Engine:
+    """Return this process's engine for the ledger; both timeouts in seconds.
 
     Cached by process id: an Airflow task is a fork, and a connection shared with the parent would mix two talks in
     one socket. Raises LedgerNotConfiguredError when there is no connection ``ledger``.
     """
-    return _engine(os.getpid(), _url())
+    return _engine(os.getpid(), _url(), connect_timeout, statement_timeout)
 
 
 def create(ledger: Engine) -> None:
-    """Create the ledger's schema, tables and later added columns; harmless to repeat, and by two at once."""
+    """Create the ledger's schema, tables, and columns and indexes that came later.
+
+    Harmless to repeat, and by two at once.
+    """
     with ledger.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CREATE_LOCK})
         connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
         metadata.create_all(connection)
         for table in metadata.sorted_tables:
             _add_missing_columns(connection, table)
+            for index in table.indexes:
+                index.create(connection, checkfirst=True)
 
 
 @lru_cache(maxsize=4)
-def _engine(pid: int, url: URL) -> Engine:
+def _engine(pid: int, url: URL, connect_timeout: int, statement_timeout: int) -> Engine:
     return create_engine(
         url,
         pool_size=2,
         pool_pre_ping=True,  # PostgreSQL may have been restarted since the last use.
         hide_parameters=True,  # Bind values are data, and errors end up in logs.
         connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "connect_timeout": connect_timeout,
             "application_name": f"living_answers:{pid}",
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MILLISECONDS}",
+            "options": f"-c statement_timeout={statement_timeout}s",
         },
     )
 

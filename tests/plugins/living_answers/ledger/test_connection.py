@@ -22,9 +22,11 @@ def test_create_is_harmless_to_repeat_and_by_two_at_once(fresh_ledger: Engine) -
 def test_create_adds_a_column_that_came_later(fresh_ledger: Engine) -> None:
     with fresh_ledger.begin() as connection:
         connection.execute(text("ALTER TABLE ledger.evidence DROP COLUMN tolerance, DROP COLUMN map_index"))
+        connection.execute(text("ALTER TABLE ledger.batches DROP COLUMN sequence"))  # and with it its index
     ledger.create(fresh_ledger)
     columns = {column["name"] for column in inspect(fresh_ledger).get_columns("evidence", "ledger")}
     assert {"tolerance", "map_index"} <= columns
+    assert "batches_by_sequence" in {i["name"] for i in inspect(fresh_ledger).get_indexes("batches", "ledger")}
 
 
 def test_a_fork_gets_connections_of_its_own(fresh_ledger: Engine) -> None:

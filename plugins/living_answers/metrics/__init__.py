@@ -1,0 +1,1 @@
+"""One endpoint for Prometheus: the ledger's figures, and Airflow's own metrics, received over OTLP."""
