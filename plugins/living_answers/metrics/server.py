@@ -119,4 +119,6 @@ def _unpack(body: bytes) -> bytes:
         raise _RefusedError("400 Bad Request", "the body is no gzip") from error
     if unpacker.unconsumed_tail:
         raise _RefusedError("413 Content Too Large", f"send at most {LARGEST_BODY} bytes, unpacked")
+    if not unpacker.eof:
+        raise _RefusedError("400 Bad Request", "the gzip is cut short")
     return unpacked

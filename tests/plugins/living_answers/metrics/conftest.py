@@ -40,12 +40,12 @@ class MetricsServer:
 
 
 @contextmanager
-def _serving() -> Iterator[MetricsServer]:
+def _serving(**env: str) -> Iterator[MetricsServer]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "living_answers.metrics", "--port", str(port)]
-    process = subprocess.Popen(command, env=dict(os.environ))
+    process = subprocess.Popen(command, env={**os.environ, **env})
     try:
         server = MetricsServer(f"http://127.0.0.1:{port}", process.pid)
         wait_until(lambda: _healthy(server.url))
@@ -76,8 +76,7 @@ def metrics_server(fresh_ledger: Engine) -> Iterator[MetricsServer]:
         yield server
 
 
-@pytest.fixture
-def metrics_server_without_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetricsServer]:
-    monkeypatch.setenv("AIRFLOW_CONN_LEDGER", "postgresql://nobody:canary-99@127.0.0.1:1/none")
-    with _serving() as server:
+@pytest.fixture(scope="module")
+def metrics_server_without_ledger() -> Iterator[MetricsServer]:
+    with _serving(AIRFLOW_CONN_LEDGER="postgresql://nobody:canary-99@127.0.0.1:1/none") as server:
         yield server

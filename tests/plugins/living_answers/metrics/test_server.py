@@ -1,11 +1,11 @@
 """The endpoint as Prometheus and Airflow's OpenTelemetry exporter see it, over real sockets."""
 
 import gzip
-import os
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import psutil
 import pytest
 from opentelemetry import metrics as otel
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -123,6 +123,12 @@ def test_a_scrape_does_not_fail_without_the_ledger(metrics_server_without_ledger
             {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"},
             413,
         ),
+        (
+            "/v1/metrics",
+            gzip.compress(b"cut")[:-4],
+            {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"},
+            400,
+        ),
         ("/v1/traces", b"", {}, 404),
     ],
 )
@@ -137,8 +143,5 @@ def test_what_is_no_metrics_is_refused_with_a_reason(
 
 
 def test_it_listens_on_loopback_only(metrics_server_without_ledger: Any) -> None:
-    import psutil
-
     listening = psutil.Process(metrics_server_without_ledger.pid).net_connections()
     assert {c.laddr.ip for c in listening if c.status == "LISTEN"} == {"127.0.0.1"}
-    assert os.environ["AIRFLOW_CONN_LEDGER"]
