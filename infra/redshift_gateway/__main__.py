@@ -1,0 +1,66 @@
+"""The command: `redshift-gateway --postgres URL --s3-endpoint URL --port 5439`."""
+
+import asyncio
+import signal
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from prometheus_client import start_http_server
+from pydantic import SecretStr
+
+from redshift_gateway.log import Log, configure
+from redshift_gateway.objects import S3Settings
+from redshift_gateway.server import Gateway, Settings
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def serve(
+    postgres: Annotated[
+        str, typer.Option(help="URL of PostgreSQL; its host and port count.", envvar="REDSHIFT_GATEWAY_POSTGRES")
+    ],
+    s3_endpoint: Annotated[str, typer.Option(help="URL of the S3 server.", envvar="REDSHIFT_GATEWAY_S3_ENDPOINT")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5439,
+    metrics_port: Annotated[int, typer.Option(help="Port of the Prometheus metrics, on 127.0.0.1; 0 for none.")] = 0,
+    max_sessions: Annotated[int, typer.Option(help="Sessions at once; more are refused.")] = 200,
+    load_threads: Annotated[int, typer.Option(help="Threads that read and decode S3 objects.")] = 4,
+    role_access_key: Annotated[str, typer.Option(envvar="REDSHIFT_GATEWAY_ROLE_ACCESS_KEY", show_default=False)] = "",
+    role_secret_key: Annotated[str, typer.Option(envvar="REDSHIFT_GATEWAY_ROLE_SECRET_KEY", show_default=False)] = "",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Serve Amazon Redshift's protocol and SQL in front of a PostgreSQL.
+
+    The role keys, best given by the environment, are what S3 sees when a statement names an IAM role.
+    """
+    configure(log_level)
+    address = urlsplit(postgres)
+    s3 = S3Settings(s3_endpoint, role_access_key=SecretStr(role_access_key), role_secret_key=SecretStr(role_secret_key))
+    settings = Settings(
+        address.hostname or "127.0.0.1", address.port or 5432, s3, host, port, max_sessions, load_threads
+    )
+    asyncio.run(_run(Gateway(settings), metrics_port))
+
+
+async def _run(gateway: Gateway, metrics_port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if metrics_port:
+        start_http_server(metrics_port, "127.0.0.1", gateway.metrics.registry)
+    port = await gateway.start()
+    Log().info("listening", host=gateway.settings.host, port=port)
+    await stop.wait()
+    Log().info("stopping")
+    await gateway.stop()
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The PostgreSQL side of a session: relays what comes back, and knows where in the conversation it is."""
+
+import asyncio
+import re
+
+from redshift_gateway import wire
+from redshift_gateway.errors import GatewayError
+from redshift_gateway.load import Load
+from redshift_gateway.startup import SERVER_VERSION, without_list_end
+
+CHUNK = 1 << 18
+_LOOKED_AT = frozenset(
+    {wire.READY, wire.ERROR, wire.COPY_IN, wire.PARAMETER_STATUS, wire.COMPLETE, wire.KEY_DATA, wire.AUTHENTICATION}
+)
+_LINE = re.compile(r"COPY .*?, line (\d+)")
+
+
+class Backend:
+    """Reads PostgreSQL's messages, passes them to the client, and tells the session what it waits for."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
+        """Nothing is read until `run`."""
+        self.reader, self.writer, self.client = reader, writer, client
+        self.idle = asyncio.Event()  # all requests are answered
+        self.status = b"I"  # of the transaction: I idle, T in a block, E in a failed block
+        self.failed = False  # whether the last answered request failed
+        self.key = b""  # what a cancel request for this session names
+        self.hidden = 0  # ReadyForQuery messages that the client must not see: the answers to the gateway's requests
+        self.refusal: GatewayError | None = None  # takes the place of the next error
+        self.copy_events: asyncio.Queue[int] | None = None  # set while the session waits for a load to start
+        self.loading: Load | None = None  # the load that is being fed
+        self.interrupted = asyncio.Event()  # the load that is being fed must stop
+        self.last_copy_count = 0
+        self.redshift_connector = False  # the client is that driver
+        self._frames = wire.Frames(_LOOKED_AT)
+        self._pending = 1  # requests whose ReadyForQuery is still to come; the start-up packet is the first
+        self._error_seen = False
+        self._answer: list[bytes] | None = None
+
+    def send(self, data: bytes | memoryview, requests: int = 0) -> None:
+        """Queues bytes for PostgreSQL. `requests` says how many ReadyForQuery they bring."""
+        if requests:
+            self._pending += requests
+            self.idle.clear()
+        self.writer.write(data)
+
+    @property
+    def error_seen(self) -> bool:
+        """Whether the request that is being answered has failed."""
+        return self._error_seen
+
+    async def run(self) -> None:
+        """Relays until PostgreSQL closes the connection."""
+        while chunk := await self.reader.read(CHUNK):
+            out = [piece if tag == wire.RAW else self._message(tag, piece) for tag, piece in self._frames.feed(chunk)]
+            if data := b"".join(out):
+                self.client.write(data)
+                await self.client.drain()
+
+    async def ask(self, sql: str, *parameters: str) -> list[list[str | None]] | None:
+        """The rows of a query of the gateway's own; None when it fails. Only when idle."""
+        answer = await self._own(wire.own_query(sql, parameters))
+        if any(m[0] == wire.ERROR for m in answer):
+            return None
+        return [wire.row_values(m) for m in answer if m[0] == wire.DATA_ROW]
+
+    async def run_script(self, sql: str) -> str:
+        """Runs statements of the gateway's own; the error's text when they fail, else nothing. Only when idle."""
+        answer = await self._own(wire.message(wire.QUERY, wire.text(sql)))
+        return next((wire.error_fields(m).get("M", "?") for m in answer if m[0] == wire.ERROR), "")
+
+    async def _own(self, request: bytes) -> list[bytes]:
+        """The messages that answer a request of the gateway's own; the client sees none of them."""
+        self._answer, self._frames.whole = [], None
+        self.send(request, 1)
+        await self.idle.wait()
+        answer, self._answer, self._frames.whole = self._answer, None, _LOOKED_AT
+        return answer
+
+    def _message(self, tag: int, frame: bytes) -> bytes:
+        """What the client gets for a message of PostgreSQL's."""
+        if self._answer is not None:
+            self._answer.append(frame)
+            return b"" if tag != wire.READY else self._ready(frame, visible=False)
+        match tag:
+            case wire.READY:
+                return self._ready(frame, visible=not self.hidden)
+            case wire.ERROR:
+                return self._error(frame)
+            case wire.COPY_IN if self.copy_events is not None:
+                self.copy_events.put_nowait(tag)
+                return b""
+            case wire.COMPLETE if self.loading is not None:
+                return self._loaded(self.loading, frame)
+            case wire.PARAMETER_STATUS if frame[5:].startswith(b"server_version\0"):
+                return wire.message(tag, wire.text("server_version") + wire.text(SERVER_VERSION))
+            case wire.AUTHENTICATION if self.redshift_connector:
+                return without_list_end(frame)
+            case wire.KEY_DATA:
+                self.key = frame[5:]
+        return frame
+
+    def _ready(self, frame: bytes, *, visible: bool) -> bytes:
+        self.status = frame[5:6]
+        self.failed, self._error_seen, self.refusal = self._error_seen, False, None
+        self._pending -= 1
+        if self._pending == 0:
+            self.idle.set()
+        if self._answer is None:
+            self.hidden -= not visible
+            self._tell(wire.READY)
+        return frame if visible else b""
+
+    def _tell(self, tag: int) -> None:
+        if self.copy_events is not None:
+            self.copy_events.put_nowait(tag)
+
+    def _error(self, frame: bytes) -> bytes:
+        refusal, self.refusal = self.refusal, None
+        loading, self.loading = self.loading, None
+        self._error_seen = True
+        self.interrupted.set()
+        self._tell(wire.ERROR)
+        if refusal is not None:
+            return wire.error_response(refusal)
+        return _with_place(frame, loading) if loading else frame
+
+    def _loaded(self, load: Load, frame: bytes) -> bytes:
+        self.loading = None
+        count = frame[5:-1].rpartition(b" ")[2].decode()
+        self.last_copy_count = int(count) if count.isdigit() else 0
+        table = load.statement.table[-1]
+        return (
+            wire.notice("INFO", f"Load into table '{table}' completed, {count} record(s) loaded successfully.") + frame
+        )
+
+
+def _with_place(frame: bytes, load: Load) -> bytes:
+    """PostgreSQL's error about a line of the stream, with the object that the line came from."""
+    fields = wire.error_fields(frame)
+    line = _LINE.match(fields.get("W", ""))
+    if line is None or not (place := load.locate(int(line[1]))):
+        return frame
+    fields["D"] = f"{fields['D']} {place}" if "D" in fields else place
+    return wire.rebuild_error(fields)

@@ -1,0 +1,82 @@
+"""The target's columns: what a COPY loads into, and which Parquet types Redshift lets in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+TEXT_TYPES = frozenset({"varchar", "bpchar", "text", "name"})
+
+# Resolves the name by the session's search path, so that temporary tables are found too. Columns that PostgreSQL fills
+# by itself are left out when the statement gives no list, as Redshift leaves out IDENTITY columns.
+LOOKUP = """
+select a.attname, t.typname, a.atttypmod, (a.attidentity = 'a' or a.attgenerated <> '')::int
+from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
+where a.attrelid = pg_catalog.to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the target table: its PostgreSQL type's internal name, and its type modifier (-1 if none)."""
+
+    name: str
+    type: str
+    modifier: int = -1
+    generated: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether an empty field is a value of this type."""
+        return self.type in TEXT_TYPES
+
+    @property
+    def scale(self) -> int:
+        """The digits after a numeric's point, 0 when not declared."""
+        return (self.modifier - 4) & 0x7FF if self.modifier >= 4 else 0
+
+    def shown_type(self) -> str:
+        """The type as Redshift's messages write it."""
+        names = {
+            "int2": "SMALLINT",
+            "int4": "INTEGER",
+            "int8": "BIGINT",
+            "float4": "REAL",
+            "float8": "DOUBLE PRECISION",
+        }
+        if self.type == "numeric" and self.modifier >= 4:
+            return f"DECIMAL({(self.modifier - 4) >> 16},{self.scale})"
+        return names.get(self.type, self.type.upper())
+
+
+def accepts(column: Column, data: Any) -> bool:
+    """Whether Redshift loads a Parquet column of Arrow type `data` into `column`.
+
+    Redshift converts nothing: an int32 does not go into a BIGINT, nor a float into a DECIMAL. Types that Redshift lacks
+    (uuid, json, arrays) take text.
+    """
+    if pt.is_dictionary(data):
+        data = data.value_type
+    check = _ACCEPTED.get(column.type)
+    if column.type == "numeric":
+        return bool(pt.is_decimal(data)) and (column.modifier < 4 or data.scale == column.scale)
+    return bool(check(data)) if check else _is_text(data)
+
+
+def _is_text(data: Any) -> bool:
+    return bool(pt.is_string(data) or pt.is_large_string(data) or pt.is_binary(data) or pt.is_large_binary(data))
+
+
+_SMALL = (pa.int8(), pa.uint8(), pa.int16())
+_ACCEPTED = {
+    "int2": lambda t: t in (*_SMALL, pa.int32()),
+    "int4": lambda t: t in (*_SMALL, pa.uint16(), pa.int32()),
+    "int8": lambda t: t in (pa.int64(), pa.uint32(), pa.uint64()),
+    "float4": pt.is_float32,
+    "float8": pt.is_float64,
+    "bool": pt.is_boolean,
+    "date": pt.is_date,
+    "time": pt.is_time,
+    "timestamp": pt.is_timestamp,
+    "timestamptz": pt.is_timestamp,
+}

@@ -1,0 +1,100 @@
+"""Redshift's table attributes: where the rows live on a cluster means nothing to one PostgreSQL, so they are dropped."""
+
+from redshift_gateway.errors import syntax_error
+from redshift_gateway.lexer import Kind, Token, significant
+
+WORDS = frozenset({"distkey", "sortkey", "diststyle", "encode", "identity", "backup", "super", "nvarchar"})
+_STYLES = ("even", "key", "all", "auto")
+
+
+def translate(tokens: list[Token]) -> list[Token]:
+    """CREATE TABLE or ALTER TABLE without what only Redshift knows. Raises GatewayError when it does not parse."""
+    rest = list(tokens)
+    kept: list[Token] = []
+    while rest:
+        token = rest.pop(0)
+        match token.word:
+            case "diststyle":
+                _skip_word(rest, *_STYLES)
+            case "encode" | "backup":
+                _skip_word(rest)
+            case "distkey":
+                _take_parentheses(rest)
+            case "compound" | "interleaved" if _next(rest) == "sortkey":
+                pass
+            case "sortkey":
+                if not _take_parentheses(rest):
+                    _skip_word_if(rest, "auto", "none")
+            case "identity":
+                kept += _identity(kept, rest)
+            case "max" if _next(rest) == ")" and _last(kept) == "(":
+                kept.append(Token(Kind.NUMBER, "65535"))
+            case "super" | "nvarchar":
+                kept.append(Token(Kind.WORD, {"super": "jsonb", "nvarchar": "varchar"}[token.word]))
+            case _:
+                kept.append(token)
+    return _temporary_table(kept)
+
+
+def _temporary_table(tokens: list[Token]) -> list[Token]:
+    """CREATE TABLE #t creates a temporary table."""
+    found = significant(tokens)
+    if [t.word for t in found[:2]] != ["create", "table"] or all(t.kind is not Kind.TEMP for t in found[2:6]):
+        return tokens
+    name = next(t for t in found[2:] if t.kind in (Kind.TEMP, Kind.QUOTED) or t.word not in ("if", "not", "exists"))
+    if name.kind is not Kind.TEMP:
+        return tokens
+    at = tokens.index(found[1])
+    return [*tokens[:at], Token(Kind.WORD, "TEMP "), *tokens[at:]]
+
+
+def _identity(kept: list[Token], rest: list[Token]) -> list[Token]:
+    """IDENTITY(seed, step) as PostgreSQL's identity column. Redshift refuses explicit values; so does ALWAYS."""
+    numbers = [t.text for t in _take_parentheses(rest) if t.kind is Kind.NUMBER or t.text == "-"]
+    seed, _, step = " ".join(numbers).replace("- ", "-").partition(" ")
+    if not seed:
+        return [Token(Kind.WORD, "identity")]
+    generated = [t.word for t in significant(kept)[-4:]] == ["generated", "by", "default", "as"]
+    start = "IDENTITY" if generated else "GENERATED ALWAYS AS IDENTITY"
+    return [Token(Kind.WORD, f"{start} (START WITH {seed} INCREMENT BY {step or 1} MINVALUE {min(int(seed), 1)})")]
+
+
+def _next(rest: list[Token]) -> str:
+    return next((t.word for t in rest if t.kind is not Kind.SPACE), "")
+
+
+def _last(kept: list[Token]) -> str:
+    return next((t.word for t in reversed(kept) if t.kind is not Kind.SPACE), "")
+
+
+def _skip_space(rest: list[Token]) -> None:
+    while rest and rest[0].kind is Kind.SPACE:
+        rest.pop(0)
+
+
+def _skip_word(rest: list[Token], *allowed: str) -> None:
+    _skip_space(rest)
+    if not rest or (allowed and rest[0].word not in allowed):
+        raise syntax_error("syntax error in table attributes")
+    rest.pop(0)
+
+
+def _skip_word_if(rest: list[Token], *allowed: str) -> None:
+    if _next(rest) in allowed:
+        _skip_word(rest)
+
+
+def _take_parentheses(rest: list[Token]) -> list[Token]:
+    """What stands in the parentheses that come next, which are consumed; nothing if none come next."""
+    if _next(rest) != "(":
+        return []
+    _skip_space(rest)
+    taken: list[Token] = []
+    depth = 0
+    while rest:
+        token = rest.pop(0)
+        taken.append(token)
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0:
+            return taken
+    raise syntax_error("unbalanced parentheses")

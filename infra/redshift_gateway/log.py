@@ -1,0 +1,41 @@
+"""Structured logs: one JSON object a line on standard error. What is logged is named field by field, never a statement."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+
+class Log:
+    """A logger that carries the fields of its session."""
+
+    def __init__(self, **fields: Any) -> None:
+        """`fields` stand in every line."""
+        self._fields = fields
+
+    def bind(self, **fields: Any) -> "Log":
+        """A logger with more fields."""
+        return Log(**self._fields, **fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Something that is meant to happen."""
+        logging.getLogger("redshift_gateway").info(event, extra={"fields": self._fields | fields})
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Something that somebody should look at."""
+        logging.getLogger("redshift_gateway").warning(event, extra={"fields": self._fields | fields})
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"at": at, "level": record.levelname.lower(), "event": record.getMessage()}
+        return json.dumps(line | getattr(record, "fields", {}), default=str)
+
+
+def configure(level: str) -> None:
+    """Sends the gateway's logs to standard error as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,0 +1,40 @@
+"""Which of a client's prepared statements and portals are loads from S3."""
+
+from redshift_gateway import wire
+from redshift_gateway.load import Load
+
+
+class Portals:
+    """The names that stand for loads. Most sessions have none, and then Bind and Execute need no look."""
+
+    def __init__(self) -> None:
+        """None are known."""
+        self._statements: dict[str, Load] = {}
+        self._portals: dict[str, Load] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._statements or self._portals)
+
+    def prepare(self, name: str, load: Load | None) -> None:
+        """Notes what a statement's name stands for from now on."""
+        self._statements.pop(name, None)
+        if load is not None:
+            self._statements[name] = load
+
+    def bind(self, frame: bytes) -> None:
+        """Notes what a portal stands for from now on."""
+        portal, position = wire.cut_text(frame, 5)
+        name, _ = wire.cut_text(frame, position)
+        self._portals.pop(portal, None)
+        if name in self._statements:
+            self._portals[portal] = self._statements[name]
+
+    def executed(self, frame: bytes) -> Load | None:
+        """The load that an Execute runs, if it is one."""
+        return self._portals.get(wire.cut_text(frame, 5)[0])
+
+    def close(self, frame: bytes) -> None:
+        """Forgets a statement or a portal that the client closes."""
+        name, _ = wire.cut_text(frame, 6)
+        (self._statements if frame[5:6] == b"S" else self._portals).pop(name, None)

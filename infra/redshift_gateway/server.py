@@ -1,0 +1,189 @@
+"""The listening side: accepts clients, opens PostgreSQL for each, and tidies up when either of them goes."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from redshift_gateway import wire
+from redshift_gateway.backend import Backend
+from redshift_gateway.errors import GatewayError
+from redshift_gateway.feed import Feeder
+from redshift_gateway.log import Log
+from redshift_gateway.metrics import Metrics
+from redshift_gateway.objects import S3Settings
+from redshift_gateway.session import Session
+from redshift_gateway.startup import Cancel, Startup, read_startup
+
+_BUFFER = 1 << 20  # bytes held for a slow reader before the writer is made to wait
+_STARTUP_SECONDS = 10.0
+_CONNECT_SECONDS = 10.0
+_CLOSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the gateway needs to know."""
+
+    postgres_host: str
+    postgres_port: int
+    s3: S3Settings
+    host: str = "127.0.0.1"
+    port: int = 5439
+    max_sessions: int = 200
+    load_threads: int = 4
+
+
+class ClientReader(asyncio.StreamReader):
+    """A stream that tells at once when the other side has closed, even while nobody reads."""
+
+    def __init__(self) -> None:
+        """Open."""
+        super().__init__(limit=_BUFFER)
+        self.closed = asyncio.Event()
+
+    def feed_eof(self) -> None:
+        """Called by asyncio when the other side closes in good order."""
+        self.closed.set()
+        super().feed_eof()
+
+    def set_exception(self, exc: Exception) -> None:
+        """Called by asyncio when the connection breaks."""
+        self.closed.set()
+        super().set_exception(exc)
+
+
+class Gateway:
+    """A server in front of one PostgreSQL."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing listens until `start`."""
+        self.settings = settings
+        self.metrics = Metrics()
+        self._pool = ThreadPoolExecutor(settings.load_threads, thread_name_prefix="load")
+        self._open: list[tuple[Backend, Feeder]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._number = 0
+
+    async def start(self) -> int:
+        """Listens; returns the port, which matters when the settings say 0."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._protocol, self.settings.host, self.settings.port, backlog=512)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Stops listening, waits up to `grace` seconds for the sessions to end, then drops them."""
+        if self._server is not None:
+            self._server.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(reader := ClientReader(), lambda _, writer: self._accept(reader, writer))
+
+    def _accept(self, reader: ClientReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._client(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _client(self, reader: ClientReader, writer: asyncio.StreamWriter) -> None:
+        self._number += 1
+        log = Log(session=self._number)
+        try:
+            async with asyncio.timeout(_STARTUP_SECONDS):
+                wanted = await read_startup(reader, writer)
+            if isinstance(wanted, Cancel):
+                await self._cancel(wanted)
+            else:
+                await self._session(wanted, reader, writer, log)
+        except GatewayError as error:
+            writer.write(wire.error_response(error, "FATAL"))
+            log.warning("session_refused", reason=error.message)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            log.info("connection_lost", reason=type(error).__name__)
+        finally:
+            await _close(writer)
+
+    async def _session(self, wanted: Startup, reader: ClientReader, writer: asyncio.StreamWriter, log: Log) -> None:
+        if len(self._open) >= self.settings.max_sessions:
+            raise GatewayError("sorry, too many clients already", sqlstate="53300")
+        backend = await self._connect(writer)
+        backend.redshift_connector = wanted.is_redshift_connector
+        feeder = Feeder(backend, self._pool, self.metrics, log)
+        session = Session(backend, feeder, self.settings.s3, self.metrics, log)
+        backend.send(wanted.packet())
+        self._open.append(entry := (backend, feeder))
+        self.metrics.sessions.inc()
+        log.info("session_started", user=wanted.parameters["user"], database=wanted.parameters.get("database", ""))
+        try:
+            if not await _until_one_ends(session.run(reader), backend.run(), _watch(reader, feeder)):
+                if not backend.error_seen:  # a FATAL error of PostgreSQL's own has been passed on
+                    raise GatewayError("PostgreSQL closed the connection unexpectedly", sqlstate="08006")
+            elif not backend.idle.is_set():
+                await self._cancel(Cancel(backend.key))  # nobody waits for what it is doing
+        finally:
+            backend.writer.transport.abort()
+            self._open.remove(entry)
+            self.metrics.sessions.dec()
+            log.info("session_ended")
+
+    async def _connect(self, client: asyncio.StreamWriter) -> Backend:
+        client.transport.set_write_buffer_limits(high=_BUFFER)
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(
+                    self.settings.postgres_host, self.settings.postgres_port, limit=_BUFFER
+                )
+        except (OSError, TimeoutError) as error:
+            raise GatewayError(f"PostgreSQL cannot be reached: {type(error).__name__}", sqlstate="08006") from None
+        writer.transport.set_write_buffer_limits(high=4 * _BUFFER)
+        return Backend(reader, writer, client)
+
+    async def _cancel(self, request: Cancel) -> None:
+        """Passes a cancel request on. A load waits for S3, where PostgreSQL cannot interrupt it: the gateway does."""
+        if not request.key:
+            return
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(self.settings.postgres_host, self.settings.postgres_port)
+                writer.write(request.packet())
+                await reader.read()
+                await _close(writer)
+        for backend, feeder in self._open:
+            if backend.key == request.key:
+                feeder.cancel()
+
+
+async def _watch(reader: ClientReader, feeder: Feeder) -> None:
+    """Tells the feeder that the client has gone, then waits: the session ends by itself."""
+    await reader.closed.wait()
+    feeder.client_gone()
+    await asyncio.Event().wait()
+
+
+async def _until_one_ends(session: Awaitable[None], backend: Awaitable[None], watch: Awaitable[None]) -> bool:
+    """Runs all three until the session or PostgreSQL ends. Returns whether it was the session; raises what it raised."""
+    first, second, third = (asyncio.ensure_future(w) for w in (session, backend, watch))
+    try:
+        done, _ = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        return first in done
+    finally:
+        for task in (first, second, third):
+            task.cancel()
+        await asyncio.gather(first, second, third, return_exceptions=True)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Sends what is left and closes, within a short time."""
+    with contextlib.suppress(OSError, TimeoutError):
+        writer.close()
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await writer.wait_closed()

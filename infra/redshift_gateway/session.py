@@ -1,0 +1,210 @@
+"""One client's session: reads its messages, sends PostgreSQL what they mean, and runs the loads from S3."""
+
+import asyncio
+import time
+
+from redshift_gateway import columns, shims, wire
+from redshift_gateway.backend import CHUNK, Backend
+from redshift_gateway.columns import Column
+from redshift_gateway.copy_statement import CopyStatement
+from redshift_gateway.errors import GatewayError, not_supported
+from redshift_gateway.feed import Feeder
+from redshift_gateway.load import Load
+from redshift_gateway.log import Log
+from redshift_gateway.metrics import Metrics
+from redshift_gateway.objects import S3Settings
+from redshift_gateway.portals import Portals
+from redshift_gateway.translate import Translation, may_differ, translate
+
+# A word that no grammar takes: sent in place of a statement that the gateway refuses, so that PostgreSQL itself puts
+# the transaction into the state it has after an error. Its syntax error is replaced by the gateway's own.
+_REFUSED = "refused_by_the_redshift_gateway"
+_LOOKED_AT = frozenset({wire.QUERY, wire.PARSE, wire.SYNC, wire.FUNCTION_CALL, wire.TERMINATE})
+_LOOKED_AT_WITH_LOADS = _LOOKED_AT | {wire.BIND, wire.EXECUTE, wire.CLOSE}
+_FLUSH = wire.message(ord("H"))
+
+
+class Session:
+    """Runs until the client leaves or PostgreSQL does."""
+
+    def __init__(self, backend: Backend, feeder: Feeder, s3: S3Settings, metrics: Metrics, log: Log) -> None:
+        """Nothing is read until `run`."""
+        self._backend, self._feeder, self._s3, self._metrics, self._log = backend, feeder, s3, metrics, log
+        self._frames = wire.Frames(_LOOKED_AT)
+        self._portals = Portals()
+        self._in_batch = False  # extended-protocol messages were sent since the last Sync
+        self._skipping = False  # until the client's next Sync, as PostgreSQL does after an error
+        self._prepared = False
+
+    async def run(self, reader: asyncio.StreamReader) -> None:
+        """Serves the client's messages. Returns when it says goodbye or closes the connection."""
+        while chunk := await reader.read(CHUNK):
+            for tag, piece in self._frames.feed(chunk):
+                if tag == wire.TERMINATE:
+                    return
+                await self._message(tag, piece)
+            await self._backend.writer.drain()
+
+    async def _message(self, tag: int, piece: bytes) -> None:
+        if self._skipping and tag != wire.SYNC:
+            return
+        if not self._prepared and tag != wire.RAW:
+            await self._prepare()
+        match tag:
+            case wire.QUERY:
+                await self._query(piece)
+            case wire.PARSE:
+                await self._parse(piece)
+            case wire.EXECUTE:
+                await self._execute(piece)
+            case wire.SYNC | wire.FUNCTION_CALL:
+                self._in_batch = self._skipping = False
+                self._backend.send(piece, 1)
+            case _:
+                if tag == wire.BIND:
+                    self._portals.bind(piece)
+                elif tag == wire.CLOSE:
+                    self._portals.close(piece)
+                self._relay(piece)
+
+    def _relay(self, piece: bytes) -> None:
+        self._in_batch = self._prepared  # before the first statement there is only the password
+        self._backend.send(piece)
+
+    async def _prepare(self) -> None:
+        """Before the first statement: the functions that Redshift has must be there."""
+        await self._backend.idle.wait()
+        self._prepared = True
+        await shims.ensure(self._backend, self._log)
+
+    async def _barrier(self) -> None:
+        """Waits until all is answered, so that the next answer is to the next request.
+
+        In the middle of a batch this takes a Sync of the gateway's own; if the batch has failed by then, what is left
+        of it must not run.
+        """
+        in_batch, self._in_batch = self._in_batch, False
+        if in_batch:
+            self._backend.hidden += 1
+            self._backend.send(wire.message(wire.SYNC), 1)
+        await self._backend.idle.wait()
+        self._skipping = in_batch and self._backend.failed
+
+    def _translated(self, sql: bytes) -> Translation:
+        started = time.perf_counter()
+        translation = translate(wire.decode(sql), self._backend.last_copy_count)
+        self._metrics.translation_seconds.observe(time.perf_counter() - started)
+        return translation
+
+    def _refuse(self, error: GatewayError) -> str:
+        """What to send instead of a statement that is refused. Only when idle."""
+        self._backend.refusal = error
+        self._metrics.refused.labels(error.sqlstate).inc()
+        self._log.info("refused", sqlstate=error.sqlstate, reason=error.message)
+        return _REFUSED
+
+    async def _load(self, statement: CopyStatement) -> Load:
+        """The statement with its target's columns, as the session sees them now. Only when idle."""
+        rows = await self._backend.ask(columns.LOOKUP, statement.qualified_table) or []
+        found = [Column(str(n), str(t), int(m or -1), g == "1") for n, t, m, g in rows]
+        return Load(statement, found, self._s3)
+
+    async def _parse(self, frame: bytes) -> None:
+        name, position = wire.cut_text(frame, 5)
+        sql, rest = wire.cut_text(frame, position)
+        self._portals.prepare(name, None)
+        if not may_differ(frame[position : rest - 1]):
+            self._relay(frame)
+            return
+        try:
+            translation = self._translated(frame[position : rest - 1])
+            if translation.copies and len(translation.statements) > 1:
+                raise not_supported("COPY among other commands in a prepared statement")
+            sql = await self._prepare_load(name, translation) or "; ".join(translation.statements)
+        except GatewayError as error:
+            await self._barrier()
+            sql = self._refuse(error)
+        if not self._skipping:
+            self._relay(wire.message(wire.PARSE, wire.text(name) + wire.text(sql) + frame[rest:]))
+
+    async def _prepare_load(self, name: str, translation: Translation) -> str:
+        """The COPY that stands for a load; nothing if the statement is none."""
+        if not translation.copies:
+            return ""
+        await self._barrier()
+        load = await self._load(translation.copies[0])
+        self._portals.prepare(name, load)
+        self._frames.whole = _LOOKED_AT_WITH_LOADS
+        return load.sql
+
+    async def _execute(self, frame: bytes) -> None:
+        load = self._portals.executed(frame)
+        if load is None:
+            self._relay(frame)
+            return
+        await self._backend.idle.wait()  # earlier batches are answered: an error from now on is this one's
+        if self._backend.error_seen:
+            self._relay(frame)
+            return
+        self._backend.copy_events = asyncio.Queue()
+        self._relay(frame + _FLUSH)
+        try:
+            if await self._backend.copy_events.get() == wire.COPY_IN:
+                await self._feeder.feed(load)
+        finally:
+            self._backend.copy_events = None
+
+    async def _query(self, frame: bytes) -> None:
+        sql = frame[5:-1]
+        if not may_differ(sql):
+            self._backend.send(frame, 1)
+            return
+        try:
+            translation = self._translated(sql)
+        except GatewayError as error:
+            await self._barrier()
+            translation = Translation([self._refuse(error)])
+        if translation.copies:
+            await self._query_with_loads(translation)
+        else:
+            self._backend.send(_query_message("; ".join(translation.statements)), 1)
+
+    async def _query_with_loads(self, translation: Translation) -> None:
+        """A query string of which some statements load: sent one by one, for a load looks up its table first.
+
+        PostgreSQL runs the statements of one string as one transaction, and so does this.
+        """
+        await self._barrier()
+        implicit = self._backend.status == b"I" and translation.needs_block
+        if implicit:
+            await self._backend.run_script("begin")
+        for position, statement in enumerate(translation.statements):
+            load = await self._load(translation.copies[position]) if position in translation.copies else None
+            await self._run_hidden(load.sql if load else statement, load)
+            if self._backend.failed:
+                break
+        failed = self._backend.failed
+        if implicit and self._backend.status != b"I":
+            await self._end_block(failed=failed)
+        self._backend.client.write(wire.message(wire.READY, self._backend.status))
+
+    async def _run_hidden(self, sql: str, load: Load | None) -> None:
+        """Runs a statement to its end; the client sees its results but no ReadyForQuery."""
+        events = self._backend.copy_events = asyncio.Queue() if load else None
+        self._backend.hidden += 1
+        self._backend.send(_query_message(sql), 1)
+        while events and load and await events.get() != wire.READY:
+            if self._backend.error_seen:
+                continue
+            await self._feeder.feed(load)
+        self._backend.copy_events = None
+        await self._backend.idle.wait()
+
+    async def _end_block(self, *, failed: bool) -> None:
+        problem = await self._backend.run_script("rollback" if failed else "commit")
+        if problem:
+            self._backend.client.write(wire.error_response(GatewayError(problem, sqlstate="40000")))
+
+
+def _query_message(sql: str) -> bytes:
+    return wire.message(wire.QUERY, wire.text(sql))

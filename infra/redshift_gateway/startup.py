@@ -1,0 +1,84 @@
+"""The first packets of a connection: what the client asks for, and what of it PostgreSQL may see."""
+
+import asyncio
+import struct
+from dataclasses import dataclass
+
+from redshift_gateway import wire
+from redshift_gateway.errors import GatewayError
+
+SERVER_VERSION = "8.0.2"  # what Redshift has always answered; drivers choose their ways by it
+_MAX_PACKET = 10_000  # PostgreSQL's own limit
+_PROTOCOL_3 = 3
+_AUTHENTICATION_SASL = 10
+
+# Redshift's drivers send these; PostgreSQL refuses a connection with a start-up parameter that it does not know.
+_UNKNOWN_TO_POSTGRES = frozenset({
+    "client_protocol_version", "driver_version", "os_version", "driver_discovery_version", "plugin_name", "provider_name",
+    "idp_type", "identity_namespace", "token_type", "idc_client_display_name", "preferred_role", "token", "connector",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Startup:
+    """A client that wants a session."""
+
+    version: int
+    parameters: dict[str, str]
+
+    @property
+    def is_redshift_connector(self) -> bool:
+        """Whether the client is Amazon's driver for Python, which reads the list of SASL mechanisms wrongly."""
+        return "python" in self.parameters.get("driver_version", "").lower()
+
+    def packet(self) -> bytes:
+        """The start-up packet for PostgreSQL."""
+        kept = {k: v for k, v in self.parameters.items() if k not in _UNKNOWN_TO_POSTGRES and k != "replication"}
+        return wire.startup_packet(self.version, kept)
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """A client that wants another session's statement cancelled; `key` is that session's process id and secret."""
+
+    key: bytes
+
+    def packet(self) -> bytes:
+        """The request as PostgreSQL takes it."""
+        return struct.pack("!II", len(self.key) + 8, wire.CANCEL_REQUEST) + self.key
+
+
+async def read_startup(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Startup | Cancel:
+    """What a new client wants. Encryption is declined. Raises GatewayError for what is not this protocol."""
+    for _ in range(3):  # TLS, then GSS, then the packet itself
+        (length,) = struct.unpack("!I", await reader.readexactly(4))
+        if not 8 <= length <= _MAX_PACKET:
+            raise GatewayError("invalid length of startup packet", sqlstate="08P01")
+        packet = await reader.readexactly(length - 4)
+        (code,) = struct.unpack_from("!I", packet)
+        if code == wire.CANCEL_REQUEST:
+            return Cancel(packet[4:])
+        if code not in (wire.SSL_REQUEST, wire.GSS_REQUEST):
+            return _startup(code, packet[4:])
+        writer.write(b"N")
+        await writer.drain()
+    raise GatewayError("no startup packet after the encryption requests", sqlstate="08P01")
+
+
+def without_list_end(frame: bytes) -> bytes:
+    """AuthenticationSASL as redshift_connector reads it.
+
+    It takes the empty string that ends PostgreSQL's list of mechanisms for one more mechanism, and gives up. Other
+    messages of authentication are left alone.
+    """
+    sasl = frame[5:9] == struct.pack("!I", _AUTHENTICATION_SASL) and frame.endswith(b"\0\0")
+    return wire.message(frame[0], frame[5:-1]) if sasl else frame
+
+
+def _startup(version: int, body: bytes) -> Startup:
+    if version >> 16 != _PROTOCOL_3:
+        raise GatewayError("unsupported frontend protocol", sqlstate="0A000")
+    parameters = wire.startup_parameters(body)
+    if not parameters.get("user"):
+        raise GatewayError("no PostgreSQL user name specified in startup packet", sqlstate="28000")
+    return Startup(version, parameters)

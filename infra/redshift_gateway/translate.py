@@ -1,0 +1,85 @@
+"""From Redshift's SQL to PostgreSQL's. What both understand is not even tokenised."""
+
+import re
+from dataclasses import dataclass, field
+
+from redshift_gateway import ddl, functions
+from redshift_gateway.copy_statement import CopyStatement, is_copy_from_location, parse_copy
+from redshift_gateway.errors import not_supported
+from redshift_gateway.lexer import Kind, Token, quote_name, significant, statements, tokenize
+
+# Words that may need translation: one pass of the regex engine over a statement that has none of them is all it costs.
+_MAY_DIFFER = re.compile(
+    rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|pg_last_copy_count|"
+    + b"|".join(w.encode() for w in sorted(ddl.WORDS | functions.WORDS))
+    + rb")\b|\bsvv_|\(\s*max\s*\)",
+    re.IGNORECASE,
+)
+_LAST_COUNT = re.compile(r"\bpg_last_copy_count\s*\(\s*\)", re.IGNORECASE)
+_FROM_STDIN = re.compile(r"\s*copy\b.*\bstdin\b", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A query string cut into statements. `copies` says which of them load from S3."""
+
+    statements: list[str]
+    copies: dict[int, CopyStatement] = field(default_factory=dict)
+
+    @property
+    def needs_block(self) -> bool:
+        """Whether the statements are one transaction only because they came in one string."""
+        return len(self.statements) > 1 and self.statements[0].lower().split()[:1] not in (["begin"], ["start"])
+
+
+def may_differ(sql: bytes) -> bool:
+    """Whether a statement holds anything that could mean something else, or nothing, to PostgreSQL."""
+    return _MAY_DIFFER.search(sql) is not None
+
+
+def translate(sql: str, last_copy_count: int = 0) -> Translation:
+    """The statements of `sql` for PostgreSQL. Raises GatewayError for what the gateway refuses.
+
+    `last_copy_count` is what pg_last_copy_count() answers in this session.
+    """
+    translated: list[str] = []
+    copies: dict[int, CopyStatement] = {}
+    for position, statement in enumerate(statements(tokenize(sql))):
+        if is_copy_from_location(statement):
+            copies[position] = parse_copy(statement)
+            translated.append("")
+        else:
+            translated.append(_LAST_COUNT.sub(str(last_copy_count), _statement(statement)))
+    if copies and any(_FROM_STDIN.match(s) for s in translated):
+        raise not_supported("COPY FROM STDIN and COPY from S3 in one query string")
+    return Translation(translated, copies)
+
+
+def _statement(tokens: list[Token]) -> str:
+    words = [t.word for t in significant(tokens)]
+    if words[0] == "unload":
+        raise not_supported("UNLOAD")
+    if words[:2] in (["create", "table"], ["create", "temp"], ["create", "temporary"], ["alter", "table"]):
+        tokens = ddl.translate(tokens)
+    return functions.translate(_temporary_names(tokens))
+
+
+def _temporary_names(tokens: list[Token]) -> list[Token]:
+    """`#t` becomes `"#t"`, which PostgreSQL takes as a name; what creates it creates a temporary table."""
+    if not any(t.kind is Kind.TEMP for t in tokens):
+        return tokens
+    first = next(t.word for t in significant(tokens))
+    result: list[Token] = []
+    for token in tokens:
+        if token.kind is Kind.TEMP:
+            if _creates(first, result):
+                result.append(Token(Kind.WORD, "TEMP "))
+            token = Token(Kind.QUOTED, quote_name(token.text.lower()))  # noqa: PLW2901
+        result.append(token)
+    return result
+
+
+def _creates(first: str, before: list[Token]) -> bool:
+    """Whether the name that follows is that of a new table: SELECT ... INTO #t. (CREATE TABLE #t is ddl's.)"""
+    last = next((t.word for t in reversed(before) if t.kind is not Kind.SPACE), "")
+    return last == "into" and first in ("select", "with")
