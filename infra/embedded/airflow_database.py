@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import psycopg
 
-from embedded.airflow_settings import AirflowSettings
+from embedded.airflow_settings import AIRFLOW_FILES, AirflowSettings
 from embedded.home import REPOSITORY
 from embedded.postgres import Postgres
 from embedded.process import MARKER, tail
@@ -51,7 +51,7 @@ class AirflowDatabase:
         environment = {**self.settings.environment(), "PATH": "/usr/bin:/bin", MARKER: str(self.settings.home.root)}
         with log.open("ab") as output:
             result = subprocess.run(
-                [sys.executable, "-m", "embedded.airflow_migrate", json.dumps(POOLS)],
+                [sys.executable, str(AIRFLOW_FILES / "migrate.py"), json.dumps(POOLS)],
                 env=environment,
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,

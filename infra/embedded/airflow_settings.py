@@ -1,6 +1,7 @@
 """Airflow's configuration, tuned for two cores; the reasons stand beside the values."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 from embedded.credentials import Credentials, write_private
 from embedded.home import REPOSITORY, Home
 from embedded.ports import LOOPBACK
+
+AIRFLOW_FILES = REPOSITORY / "infra" / "airflow_home"
+"""What Airflow's own processes import."""
 
 USERS = {"admin": "admin", "viewer": "viewer"}
 """User names and their roles."""
@@ -84,13 +88,11 @@ class AirflowSettings:
 
     def write_files(self) -> None:
         """Write the passwords and the module that Airflow imports at its start."""
-        (self.folder / "config").mkdir(parents=True, exist_ok=True)
-        (self.folder / "plugins").mkdir(exist_ok=True)
+        (self.folder / "plugins").mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         passwords = {"admin": self.credentials.airflow_admin, "viewer": self.credentials.airflow_viewer}
         write_private(self._passwords(), json.dumps(passwords))
-        module = Path(__file__).with_name("airflow_local_settings.py").read_text()
-        (self.folder / "config" / "airflow_local_settings.py").write_text(module)
+        shutil.copytree(AIRFLOW_FILES / "config", self.folder / "config", dirs_exist_ok=True)
 
     def _passwords(self) -> Path:
         return self.folder / "passwords.json"

@@ -83,7 +83,12 @@ class Connections:
         keys = self.credentials
         extra = {"endpoint_url": endpoint, "region_name": self.s3.region}
         return json.dumps(
-            {"conn_type": "aws", "login": keys.aws_access_key_id, "password": keys.aws_secret_access_key, "extra": extra}
+            {
+                "conn_type": "aws",
+                "login": keys.aws_access_key_id,
+                "password": keys.aws_secret_access_key,
+                "extra": extra,
+            }
         )
 
     def _moto(self) -> str:

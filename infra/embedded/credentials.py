@@ -54,6 +54,6 @@ def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, in one step: no moment shows it half or open to others."""
     partial = path.with_name(path.name + ".part")
     partial.unlink(missing_ok=True)
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     partial.replace(path)

@@ -76,9 +76,13 @@ def _machine(home: Home) -> Iterator[Finding]:
         folder = folder.parent
     free = shutil.disk_usage(folder).free / 1e9
     remedy = f"free some space under {folder}, or set ANSWERS_HOME to another disk"
-    yield Finding("disk", "ok" if free > 3 else "missing", f"{free:.1f} GB free at {folder}", "" if free > 3 else remedy)
+    yield Finding(
+        "disk", "ok" if free > 3 else "missing", f"{free:.1f} GB free at {folder}", "" if free > 3 else remedy
+    )
     writable = os.access(folder, os.W_OK)
-    yield Finding("state folder", "ok" if writable else "missing", str(home.root), "" if writable else "set ANSWERS_HOME")
+    yield Finding(
+        "state folder", "ok" if writable else "missing", str(home.root), "" if writable else "set ANSWERS_HOME"
+    )
     if sys.platform != "linux":
         yield Finding("system", "optional", sys.platform, "only Linux is tested; on Windows use WSL 2")
 
@@ -87,14 +91,17 @@ def _ports(home: Home) -> Iterator[Finding]:
     if (home.root / "secrets.json").exists():
         states = status(Platform.load(home))
         if failing := [one for one in states if one.state == "failing"]:
-            yield Finding("services", "missing", ", ".join(one.name for one in failing), "run `answers up` to heal them")
+            yield Finding(
+                "services", "missing", ", ".join(one.name for one in failing), "run `answers up` to heal them"
+            )
         elif any(one.state == "running" for one in states):
             running = sum(one.state == "running" for one in states)
             yield Finding("services", "ok", f"{running} of {len(states)} running")
             return
-    busy = [f"{name} {port}" for name, port in asdict(Ports.load(home.root / "ports.json")).items() if not is_free(port)]
+    busy = [
+        f"{name} {port}" for name, port in asdict(Ports.load(home.root / "ports.json")).items() if not is_free(port)
+    ]
     if busy:
         yield Finding("ports", "optional", f"taken: {', '.join(busy)}", "other free ports are chosen by themselves")
     else:
         yield Finding("ports", "ok", "all preferred ports are free")
-

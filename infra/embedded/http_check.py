@@ -1,25 +1,22 @@
 """Readiness over HTTP."""
 
-import json
-import urllib.error
-import urllib.request
+import httpx
 
 from embedded.service import NotReady
 
 
-def get(url: str, timeout: float = 3.0) -> bytes:
-    """Return the body of a 200 answer, at most 1 MiB of it. Raises NotReady for anything else."""
+def get(url: str, timeout: float = 5.0) -> httpx.Response:
+    """Return a 200 answer. Raises NotReady for anything else."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as answer:
-            return bytes(answer.read(1 << 20))
-    except (OSError, urllib.error.URLError, ValueError) as error:
+        return httpx.get(url, timeout=timeout, trust_env=False).raise_for_status()
+    except httpx.HTTPError as error:
         raise NotReady(f"{url}: {error}") from None
 
 
-def get_json(url: str, timeout: float = 3.0) -> dict[str, object]:
+def get_json(url: str, timeout: float = 5.0) -> dict[str, object]:
     """Return the JSON object of a 200 answer. Raises NotReady for anything else."""
     try:
-        value = json.loads(get(url, timeout))
+        value = get(url, timeout).json()
     except ValueError:
         raise NotReady(f"{url}: the answer is no JSON") from None
     if not isinstance(value, dict):

@@ -1,7 +1,7 @@
 """moto's server with one known key pair: `python -m embedded.moto_server --port N`.
 
 The stock `moto_server` accepts any key. Here IAM is enforced from the first call on, and the one user who exists is the
-administrator whose key pair AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY give; it stays the same when the server restarts.
+administrator with the key pair of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; it stays when the server restarts.
 """
 
 import argparse
@@ -38,9 +38,7 @@ def main() -> None:
     seed_administrator(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # one line for each request helps nobody
     application = DomainDispatcherApplication(create_backend_app)
-    server = make_server(
-        "127.0.0.1", arguments.port, application, threaded=True, request_handler=MotoRequestHandler
-    )
+    server = make_server("127.0.0.1", arguments.port, application, threaded=True, request_handler=MotoRequestHandler)
     server.serve_forever()
 
 

@@ -167,7 +167,7 @@ def _alive(service: Service) -> bool:
 
 
 def _holder(port_name: str) -> str:
-    return _PORT_HOLDERS.get(port_name, port_name.split("_")[0] if port_name.startswith("s3") else port_name)
+    return "s3" if port_name.startswith("s3") else _PORT_HOLDERS.get(port_name, port_name)
 
 
 @contextlib.contextmanager

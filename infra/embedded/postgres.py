@@ -114,11 +114,9 @@ class Postgres(Service):
             identity = self.identity()
             if identity:
                 os.chown(secret.name, identity.uid, identity.gid)
-            _run(
-                [*self._wrapper(), str(binaries() / "initdb"), "-D", str(self.directory), "-U", self.user]
-                + ["-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--locale=C", "--no-instructions"],
-                identity,
-            )
+            program = [*self._wrapper(), str(binaries() / "initdb"), "-D", str(self.directory), "-U", self.user]
+            options = ["-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--locale=C", "--no-instructions"]
+            _run([*program, *options], identity)
 
     def _wrapper(self) -> list[str]:
         """Root whose files nobody cannot reach (a checkout below /root) becomes nobody in a user namespace."""

@@ -1,7 +1,7 @@
 """Starting, recognising and ending service processes.
 
 Each service leads a session of its own. Its pid file holds the pid, the process's creation time and the boot, so that a
-number reused by a stranger is never taken for the service; every member of the session, orphans too, can be found by it.
+number reused by a stranger is never taken for the service; by it every member of the session, orphans too, is found.
 """
 
 import contextlib

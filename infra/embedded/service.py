@@ -54,10 +54,10 @@ class Service(ABC):
         """Return the user to drop to, or None to stay who we are."""
         return None
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most services need nothing
         """Make what must exist before the process starts. Runs before each start."""
 
-    def ready(self) -> None:
+    def ready(self) -> None:  # noqa: B027 - most services need nothing
         """Make what can only be made in the running service. Runs at each `up`, so it must be idempotent."""
 
     @property
@@ -91,9 +91,7 @@ class Service(ABC):
         self.prepare()
         log = self.home.log(self.name)
         _rotate(log)
-        process = spawn(
-            self.command(), self.full_environment(), log=log, cwd=REPOSITORY, identity=self.identity()
-        )
+        process = spawn(self.command(), self.full_environment(), log=log, cwd=REPOSITORY, identity=self.identity())
         record(process, self.home.pid_file(self.name), self._fingerprint())
         self._await(process)
         self.ready()

@@ -83,7 +83,7 @@ def spark_home() -> Path:
 
 
 def _ask_version(port: int, token: str) -> None:
-    import grpc  # heavy, and needed here alone
+    import grpc  # type: ignore[import-untyped]  # heavy, and needed here alone
     from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 
     version = base_pb2.AnalyzePlanRequest.SparkVersion()

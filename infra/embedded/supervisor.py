@@ -9,7 +9,7 @@ from embedded.service import Service, ServiceError
 from embedded.step import Step
 
 Report = Callable[[str, str, float], None]
-"""Called with a step's name, its state (waiting, starting, started, running, failed, skipped) and the seconds it took."""
+"""Called with a step's name, its state (waiting, starting, started, running, failed, skipped, stopped) and seconds."""
 
 
 def bring_up(steps: Sequence[Step], report: Report) -> list[ServiceError]:
@@ -54,7 +54,7 @@ def _run(step: Step, done: dict[str, "Future[bool]"], failures: list[ServiceErro
         started = step.ensure()
         report(step.name, "started" if started else "running", time.monotonic() - began)
         done[step.name].set_result(True)
-    except Exception as error:  # whatever it is, the steps that wait must hear of it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the steps that wait must hear of it
         failures.append(error if isinstance(error, ServiceError) else ServiceError(f"{step.name}: {error!r}"))
         report(step.name, "failed", 0)
         done[step.name].set_result(False)

@@ -1,17 +1,11 @@
-"""`answers up`, `down`, `status`, `doctor` and `env`: the only module of the library that knows `embedded`."""
+"""`answers up`, `down`, `status`, `doctor` and `env`: the only module of the library that knows `embedded`.
+
+It imports it where it is used, so that `answers --help` does not wait for clients of databases and of AWS.
+"""
 
 from typing import Annotated
 
 import typer
-from embedded import doctor as examination
-from embedded.connections import exports
-from embedded.display import Display
-from embedded.home import Home
-from embedded.platform import Platform
-from embedded.platform import down as stop_all
-from embedded.platform import status as ask_all
-from embedded.platform import up as start_all
-from embedded.service import ServiceError
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +21,11 @@ def register(app: typer.Typer) -> None:
 
 def up() -> None:
     """Start the platform, or what of it is not running, and wait until every service answers."""
+    from embedded.display import Display
+    from embedded.home import Home
+    from embedded.platform import up as start_all
+    from embedded.service import ServiceError
+
     try:
         with Display(console) as display:
             platform = start_all(Home.default(), display.report, display.note)
@@ -40,6 +39,11 @@ def up() -> None:
 
 def down() -> None:
     """Stop the platform; its data stays."""
+    from embedded.display import Display
+    from embedded.home import Home
+    from embedded.platform import down as stop_all
+    from embedded.service import ServiceError
+
     try:
         with Display(console) as display:
             strays = stop_all(Home.default(), display.report)
@@ -52,6 +56,10 @@ def down() -> None:
 
 def status() -> None:
     """Talk to each service and show what it says; the exit code is 1 if one does not answer."""
+    from embedded.home import Home
+    from embedded.platform import Platform
+    from embedded.platform import status as ask_all
+
     found = ask_all(Platform.load(Home.default()))
     table = Table("service", "state", "address", "pid", "memory", "problem", box=None)
     for one in found:
@@ -66,7 +74,10 @@ def status() -> None:
 
 def doctor() -> None:
     """Say what this machine lacks and how to get it; the exit code is 1 if the platform cannot run."""
-    findings = examination.examine(Home.default())
+    from embedded.doctor import examine
+    from embedded.home import Home
+
+    findings = examine(Home.default())
     signs = {"ok": "[green]ok[/]", "missing": "[red]missing[/]", "optional": "[yellow]optional[/]"}
     for finding in findings:
         console.print(f"{signs[finding.state]:<20} {finding.subject}: {finding.detail}", highlight=False)
@@ -76,12 +87,24 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+def variables() -> dict[str, str]:
+    """Return what `env` prints, as a mapping."""
+    from embedded.home import Home
+    from embedded.platform import Platform
+
+    return dict(Platform.load(Home.default()).connections().shell())
+
+
 def env(
     airflow: Annotated[bool, typer.Option("--airflow", help="What Airflow's own processes are told, too.")] = False,
 ) -> None:
     """Print addresses and credentials as shell exports: eval "$(answers env)"."""
+    from embedded.connections import exports
+    from embedded.home import Home
+    from embedded.platform import Platform
+
     platform = Platform.load(Home.default())
-    variables = dict(platform.connections().shell())
+    shell = dict(platform.connections().shell())
     if airflow:
-        variables |= platform.airflow().environment()
-    print(exports(variables))
+        shell |= platform.airflow().environment()
+    typer.echo(exports(shell))

@@ -1,7 +1,7 @@
 """Airflow imports this module at its start; it is copied to AIRFLOW_HOME/config.
 
-Workers and tasks are forks of the scheduler, so what the scheduler has imported a task need not: Great Expectations alone
-takes five to ten seconds. Not in a thread: a fork in the middle of an import would leave its lock held for ever.
+Workers and tasks are forks of the scheduler, so what the scheduler has imported a task need not: Great Expectations
+alone takes five to ten seconds. Not in a thread: a fork in the middle of an import would leave its lock held for ever.
 """
 
 import contextlib

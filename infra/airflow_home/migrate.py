@@ -1,4 +1,7 @@
-"""Create or migrate Airflow's metadata and its pools in one process: `python -m embedded.airflow_migrate POOLS`."""
+"""Create or migrate Airflow's metadata and its pools in one process: `python migrate.py POOLS`.
+
+POOLS is a JSON object of pool names, each with its slots and description.
+"""
 
 import json
 import sys
