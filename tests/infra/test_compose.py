@@ -276,11 +276,23 @@ def test_the_flights_api_knows_its_settings() -> None:
 
 
 def test_prometheus_scrapes_and_alerts_where_the_services_are() -> None:
-    told = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())
-    static = [job["static_configs"] for job in [*told["scrape_configs"], *told["alerting"]["alertmanagers"]]]
-    targets = {target for configs in static for config in configs for target in config["targets"]}
-    here = {f"{name}:{port}" for name in SERVICES for port in ports(name)} | {"localhost:9090"}
-    assert targets <= here
+    folder = ROOT / "infra/prometheus"
+    told = yaml.safe_load((folder / "prometheus.yml").read_text())
+    groups = [group for job in told["scrape_configs"] for group in job["static_configs"]]
+    for file in folder.glob("targets/*.yml"):
+        groups += yaml.safe_load(file.read_text())
+    addressed = {tuple(target.split(":")) for group in groups for target in group["targets"]}
+    assert {host for host, _ in addressed} == {"metrics", "alertmanager"}
+    assert all(int(port) in ports(host) for host, port in addressed)
+
+
+def test_grafana_finds_its_dashboards_and_prometheus() -> None:
+    folder = ROOT / "infra/grafana/provisioning"
+    providers = [yaml.safe_load(file.read_text())["providers"] for file in folder.glob("dashboards/*.y*ml")]
+    mounted = {mount.split(":")[1] for mount in SERVICES["grafana"]["volumes"]}
+    assert [provider["options"]["path"] in mounted for group in providers for provider in group] == [True]
+    sources = [yaml.safe_load(file.read_text())["datasources"] for file in folder.glob("datasources/*.y*ml")]
+    assert [source["url"] for group in sources for source in group] == ["http://prometheus:9090"]
 
 
 def test_hadolint_is_content_with_the_image() -> None:
