@@ -76,17 +76,19 @@ def flights_ingest():
         import json
 
         from living_answers import ingest, ledger
+        from living_answers.failpoints import failpoint
         from living_answers.lake import Lake
 
-        lake, key = Lake.connect(), flights.snapshot_key(dataset)
+        day, lake, key = flights.day_of_run(), Lake.connect(), flights.snapshot_key(dataset)
         known = asset_state_store[flights.REFERENCE].get(f"etag:{dataset}") if lake.etag(key) else None
-        with ledger.step(f"ingest.{dataset}", flights.day_of_run()) as step, ingest.connect_source() as source:
+        with ledger.step(f"ingest.{dataset}", day) as step, ingest.connect_source() as source:
             answer = source.reference(dataset, etag=known)
             if answer.rows is None:
                 step.details["unchanged"] = True
             else:
                 step.read = step.wrote = len(answer.rows)
                 lake.put(key, "".join(json.dumps(row) + "\n" for row in answer.rows).encode())
+                failpoint("ingest.reference_stored", day)
                 asset_state_store[flights.REFERENCE].set(f"etag:{dataset}", answer.etag)
         return key
 

@@ -52,6 +52,7 @@ def flights_marts():
                     written[mart] = transaction.replace_if_different(f"marts.{mart}", SQL / f"mart_{mart}.sql")
                 step.read = transaction.count("warehouse.fact_flight")
                 failpoint("marts.before_commit", day)
+            failpoint("marts.after_commit", day)
             step.wrote = sum(written.values())
             step.details["written"] = written
         outlet_events[flights.MARTS].add_partitions(day)

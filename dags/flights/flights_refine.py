@@ -60,6 +60,7 @@ def flights_refine():
             report = spark_jobs.run(JOB, raw=raw, out=out, quarantine=quarantine, report=Path(scratch, "report.json"), day=day)
             failpoint("refine.before_upload", day)
             lake.upload(spark_jobs.only_file(out, ".parquet"), flights.refined_key(day))
+            failpoint("refine.between_uploads", day)
             lake.upload(spark_jobs.only_file(quarantine, ".json"), flights.quarantine_key(day))
             failpoint("refine.after_upload", day)
             step.read, step.wrote = report["rows_in"], report["rows_out"]
@@ -72,6 +73,7 @@ def flights_refine():
     def bury_quarantine(report: dict[str, Any]) -> int:
         import json
 
+        from living_answers.failpoints import failpoint
         from living_answers.lake import Lake
         from living_answers.ledger import dead_letters
 
@@ -83,6 +85,7 @@ def flights_refine():
             for row in rows
         ]
         dead_letters.bury_many(letters)
+        failpoint("refine.after_burial", day)
         dead_letters.resolve("row", "flights", day, still_bad=[letter.key for letter in letters])
         return len(rows)
 

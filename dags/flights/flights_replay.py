@@ -75,6 +75,7 @@ def flights_replay():
     )
     def pull_again(days: list[str], *, task_state_store=None, outlet_events=None) -> None:
         from living_answers import ingest, ledger
+        from living_answers.failpoints import failpoint
         from living_answers.lake import Lake
 
         lake = Lake.connect()
@@ -84,7 +85,10 @@ def flights_replay():
                     saved = task_state_store.get(f"progress:{day}")
                     progress = ingest.Progress(**saved) if saved else ingest.Progress()
                     ingest.pull_day(source, lake, day, progress, save=lambda p, d=day: task_state_store.set(f"progress:{d}", p))
+                    rows = ingest.collect_weather(lake, day)
                     ingest.seal_day(lake, day, progress)
+                    failpoint("replay.after_pull", day)
+                    step.details["weather_rows"] = rows
                     step.read = step.wrote = progress.rows
                 outlet_events[flights.RAW].add_partitions(day)
 

@@ -18,19 +18,24 @@ FOLDER_VARIABLE: Final = "LIVING_ANSWERS_FAILPOINTS"
 
 REGISTRY: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "ingest.page_stored": "a page lies in S3, the cursor is not advanced yet",
+        "ingest.page_stored": "a page, or its dead letter, is stored; the cursor is not advanced yet",
+        "ingest.reference_stored": "a reference snapshot lies in S3, its ETag is not kept",
+        "ingest.weather_stored": "the day's weather lies in S3, its dead letter, if any, is open",
         "ingest.before_manifest": "all pages of the day lie in S3, the manifest does not",
-        "ingest.after_manifest": "the manifest is written, Airflow does not know",
-        "refine.before_upload": "Spark has written the day's file locally or to a scratch key",
-        "refine.after_upload": "the refined file lies in S3, the report does not",
+        "ingest.after_manifest": "the manifest lies in S3, the asset event is not sent",
+        "refine.before_upload": "Spark has written the day's file to local disk, the lake has the old one",
+        "refine.between_uploads": "the refined file lies in S3, the quarantine is the old one",
+        "refine.after_upload": "both files lie in S3, the report does not",
+        "refine.after_burial": "the dead letters are buried, those that were mended are still open",
         "validate.before_gate": "the checkpoint ran, its result is not recorded",
-        "load.after_stage": "the staging table holds the day's rows",
-        "load.after_claim": "the batch is claimed, its rows are not merged",
+        "load.after_stage": "the staging tables hold the day's rows",
+        "load.after_claim": "a batch is claimed, its rows are not merged",
         "load.after_merge": "the rows are merged, the transaction is open",
         "load.before_commit": "everything is written, nothing is committed",
         "load.after_commit": "the transaction is committed, Airflow does not know",
         "marts.before_commit": "the marts are rebuilt, nothing is committed",
-        "replay.before_resolve": "the replayed records are loaded, the dead letters are still open",
+        "marts.after_commit": "the marts are committed, Airflow does not know",
+        "replay.after_pull": "the replayed day is sealed, the asset event is not sent",
     }
 )
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from living_answers.cli import platform
+from living_answers.cli import platform, runs
 
 app = typer.Typer(
     name="answers",
@@ -12,3 +12,4 @@ app = typer.Typer(
     add_completion=False,
 )
 platform.register(app)
+runs.register(app)

@@ -61,11 +61,13 @@ def status() -> None:
     from embedded.platform import status as ask_all
 
     found = ask_all(Platform.load(Home.default()))
-    table = Table("service", "state", "address", "pid", "memory", "problem", box=None)
+    table = Table("service", "state", "pid", "memory", box=None)
+    table.add_column("address and problem", overflow="fold")
     for one in found:
         memory = f"{one.memory / 1e6:.0f} MB" if one.memory else ""
         style = {"running": "green", "failing": "red"}.get(one.state, "dim")
-        table.add_row(one.name, f"[{style}]{one.state}[/]", one.address, str(one.pid or ""), memory, one.problem)
+        where = f"{one.address} {one.problem}".strip()
+        table.add_row(one.name, f"[{style}]{one.state}[/]", str(one.pid or ""), memory, where)
     console.print(table)
     console.print(f"memory in all: {sum(one.memory for one in found) / 1e6:.0f} MB")
     if any(one.state != "running" for one in found):
