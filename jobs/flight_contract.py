@@ -114,8 +114,7 @@ def castable() -> str:
     """
     numbers = (f"({f.name}_text IS NULL OR {f.name}_text RLIKE '{SHAPES['int']}')" for f in CONTRACT if f.type == "int")
     scalars = (
-        f"({field.name}_text IS NOT NULL OR variant_get(record, '$.{name}') IS NULL"
-        f" OR is_variant_null(variant_get(record, '$.{name}')))"
+        f"coalesce(schema_of_variant(variant_get(record, '$.{name}')) NOT RLIKE '^(OBJECT|ARRAY)', true)"
         for field in CONTRACT
         for name in field.names
     )

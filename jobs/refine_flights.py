@@ -87,10 +87,7 @@ def refine(spark: SparkSession, request: Request) -> Report:
     # A checkpoint, not a cache: it cuts the plan, which Spark Connect would otherwise analyse anew for each action.
     judged = judge(read_records(spark, request.raw), request.day).localCheckpoint()
     write(judged, request)
-    report = account(spark, judged, request)
-    if report.rows_in != report.rows_out + report.quarantined + report.duplicates:
-        raise AccountingError(report)
-    return report
+    return check(account(spark, judged, request))
 
 
 def read_lines(spark: SparkSession, path: str) -> DataFrame:
@@ -99,8 +96,16 @@ def read_lines(spark: SparkSession, path: str) -> DataFrame:
 
 
 def read_records(spark: SparkSession, path: str) -> DataFrame:
-    """Parse each line to a VARIANT, which keeps the JSON's own types: NULL if it is no JSON or a key comes twice."""
-    return read_lines(spark, path).selectExpr("raw", "try_parse_json(raw) AS record")
+    """Parse each line to a VARIANT, which keeps the JSON's own types: NULL if it is no JSON or a key comes twice.
+
+    Spark's parser stops at the end of the first value and ignores the rest: two records that lost the line end between
+    them would be one. No rest can close both a list and an object, so a line must parse as the only item of each.
+    """
+    listed = "try_parse_json(concat('[', raw, ']'))"
+    nested = """try_parse_json(concat('{"record":', raw, '}'))"""
+    parsed = read_lines(spark, path).selectExpr("raw", f"{listed} AS listed", f"{nested} IS NOT NULL AS whole")
+    record = "CASE WHEN whole AND variant_get(listed, '$[1]') IS NULL THEN variant_get(listed, '$[0]') END"
+    return parsed.selectExpr("raw", f"{record} AS record")
 
 
 def judge(records: DataFrame, day: dt.date) -> DataFrame:
@@ -178,6 +183,13 @@ FROM (
     FROM {judged}
 )
 GROUP BY ALL"""
+
+
+def check(report: Report) -> Report:
+    """Return the report if its counts add up; raise AccountingError if not."""
+    if report.rows_in != report.rows_out + report.quarantined + report.duplicates:
+        raise AccountingError(report)
+    return report
 
 
 _UNREADABLE = ("rule", "unreadable_record")
