@@ -134,7 +134,7 @@ def _proofs() -> list[Any]:
             HALF,
         ),
         _lines(
-            "Dead letters",
+            "Dead letters by state",
             "sum by (source, kind, state) (living_answers_dead_letters)",
             "{{source}} {{kind}}: {{state}}",
             "short",
