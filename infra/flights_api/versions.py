@@ -77,7 +77,9 @@ class Versions:
 
     def since(self, moment: datetime) -> Listing:
         """The flights whose current version was published at that moment or later, oldest first."""
-        since = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # Versions are published on whole seconds: a fraction means the second after it.
+        whole = (moment + timedelta(microseconds=-moment.microsecond % 1_000_000)).astimezone(UTC)
+        since = whole.strftime("%Y-%m-%dT%H:%M:%SZ")
         corrected = set(self.made) | set(self.late)
         first = self._first_published_since(since)
         news = sorted((self.updated_at(number), number) for number in corrected)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from living_answers.sources.errors import ConnectionLost, OutOfOrder, UnreadablePage
+from living_answers.sources.errors import ConnectionLost, OutOfOrder, Unauthorised, UnreadablePage
 from living_answers.sources.http import error_of
 
 PAGE_ROWS = 200
@@ -62,7 +62,10 @@ class FlightsSource:
         timeout: float = TIMEOUT_SECONDS,
         limit: int = PAGE_ROWS,
     ) -> None:
-        """`timeout` is in seconds, for each wait of a request; `limit` is rows a page."""
+        """`timeout` is in seconds, for each wait of a request; `limit` is rows a page. Raises Unauthorised."""
+        # httpx quotes a header that it cannot send in its error message, and this one is a secret.
+        if not (token.isascii() and token.isprintable() and token.strip() == token != ""):
+            raise Unauthorised("The token is empty or has characters that no header takes. Correct the connection.")
         self.limit = limit
         self._breaker = breaker
         self._client = httpx.Client(
