@@ -37,7 +37,7 @@ class ProofCount:
 
 @dataclass(frozen=True, slots=True)
 class ProofState:
-    """A proof's latest outcomes: it holds if it does in the latest run of each partition."""
+    """A proof's latest outcomes: it holds if it does in the latest run of each task and partition."""
 
     dag_id: str
     proof: str
@@ -130,11 +130,11 @@ _PROOF_COUNTS: Final = text(
 _PROOF_STATES: Final = text(
     """
     SELECT dag_id, proof, bool_and(holds) AS holds
-    FROM (
-        SELECT DISTINCT ON (dag_id, proof, partition) dag_id, proof, holds
-        FROM ledger.evidence WHERE break_it IS NULL
-        ORDER BY dag_id, proof, partition, recorded_at DESC, id DESC
-    ) AS latest
+    FROM ledger.evidence
+    WHERE id IN (
+        SELECT max(id) FROM ledger.evidence WHERE break_it IS NULL
+        GROUP BY dag_id, task_id, map_index, proof, partition
+    )
     GROUP BY 1, 2 ORDER BY 1, 2
     """
 )
