@@ -34,8 +34,6 @@ TUNING = {
     "DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
     "DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
     "METRICS__OTEL_ON": "True",
-    "METRICS__OTEL_HOST": LOOPBACK,
-    "METRICS__OTEL_INTERVAL_MILLISECONDS": "5000",
     "LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING, py4j=WARNING",
     "USAGE_DATA_COLLECTION__ENABLED": "False",
     "API__WORKERS": "1",
@@ -54,6 +52,7 @@ class AirflowSettings:
     database_url: str
     credentials: Credentials
     connections: Mapping[str, str]
+    dags: Path = REPOSITORY / "dags"
 
     @property
     def folder(self) -> Path:
@@ -68,7 +67,7 @@ class AirflowSettings:
         """Return the environment of an Airflow process."""
         secrets = self.credentials
         generated = {
-            "CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+            "CORE__DAGS_FOLDER": str(self.dags),
             "CORE__PLUGINS_FOLDER": str(self.folder / "plugins"),
             "CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{self.port}/execution/",
             "CORE__FERNET_KEY": secrets.fernet_key,
@@ -76,15 +75,13 @@ class AirflowSettings:
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords()),
             "DATABASE__SQL_ALCHEMY_CONN": self.database_url.replace("postgresql:", "postgresql+psycopg2:", 1),
             "LOGGING__BASE_LOG_FOLDER": str(self.folder / "logs"),
-            "METRICS__OTEL_PORT": str(self.metrics_port),
             "API__PORT": str(self.port),
             "API__BASE_URL": self.url(),
             "API__SECRET_KEY": secrets.api_secret_key,
             "API_AUTH__JWT_SECRET": secrets.jwt_secret,
         }
         settings = {f"AIRFLOW__{key}": value for key, value in {**TUNING, **generated}.items()}
-        # One thread for each BLAS: four workers on two cores would start sixteen.
-        return {"AIRFLOW_HOME": str(self.folder), "OPENBLAS_NUM_THREADS": "1", **settings, **self.connections}
+        return {"AIRFLOW_HOME": str(self.folder), **settings, **self._libraries(), **self.connections}
 
     def write_files(self) -> None:
         """Write the passwords and the module that Airflow imports at its start."""
@@ -93,6 +90,16 @@ class AirflowSettings:
         passwords = {"admin": self.credentials.airflow_admin, "viewer": self.credentials.airflow_viewer}
         write_private(self._passwords(), json.dumps(passwords))
         shutil.copytree(AIRFLOW_FILES / "config", self.folder / "config", dirs_exist_ok=True)
+
+    def _libraries(self) -> dict[str, str]:
+        return {
+            # One thread for each BLAS: four workers on two cores would start sixteen.
+            "OPENBLAS_NUM_THREADS": "1",
+            # Airflow's own settings for the exporter are deprecated in favour of these.
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"http://{LOOPBACK}:{self.metrics_port}/v1/metrics",
+            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "2",
+            "OTEL_METRIC_EXPORT_INTERVAL": "5000",
+        }
 
     def _passwords(self) -> Path:
         return self.folder / "passwords.json"
