@@ -53,3 +53,12 @@ def test_everything_the_image_copies_exists() -> None:
     kept = re.findall(r"^!(\S+)$", (ROOT / "infra/docker/Dockerfile.dockerignore").read_text(), re.MULTILINE)
     for path in {part for line in copied for part in line.split()} | set(kept):
         assert (ROOT / path).exists(), path
+
+
+def test_spark_is_where_the_image_has_it() -> None:
+    version = re.search(r"PYTHON=python:(\d+\.\d+)\.", (ROOT / "infra/docker/Dockerfile").read_text())
+    assert version
+    assert (
+        f"SPARK_HOME: /opt/venv/lib/python{version[1]}/site-packages/pyspark"
+        in (ROOT / "docker-compose.yml").read_text()
+    )
