@@ -51,6 +51,7 @@ class Connections:
             "LIVING_ANSWERS_FAILPOINTS": str(self.home.root / "failpoints"),
             "LIVING_ANSWERS_METRICS_URL": self._metrics(),
             "LIVING_ANSWERS_DATA_DOCS": str(self.home.root / "data-docs"),
+            "LIVING_ANSWERS_DATA_DOCS_URL": self._data_docs(),
         }
 
     def shell(self) -> Mapping[str, str]:
@@ -75,6 +76,7 @@ class Connections:
             "AIRFLOW_URL": f"http://localhost:{self.ports.airflow}",
             "AIRFLOW_USER": "admin",
             "AIRFLOW_PASSWORD": keys.airflow_admin,
+            "DATA_DOCS_URL": f"{self._data_docs()}/index.html",
             "METRICS_URL": self._metrics(),
             **prometheus,
         }
@@ -93,6 +95,9 @@ class Connections:
 
     def _moto(self) -> str:
         return f"http://{LOOPBACK}:{self.ports.moto}"
+
+    def _data_docs(self) -> str:
+        return f"http://localhost:{self.ports.airflow}/data-docs"
 
     def _metrics(self) -> str:
         return f"http://{LOOPBACK}:{self.ports.metrics}/metrics"

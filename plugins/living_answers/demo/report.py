@@ -109,7 +109,7 @@ def print_proofs(console: Console, since: datetime) -> int:
             (ARRAY_AGG(observed ORDER BY holds, id DESC))[1] AS observed,
             MAX(unit) AS unit
         FROM ledger.evidence
-        WHERE recorded_at >= :since AND proof NOT LIKE '%: expect\\_%'
+        WHERE recorded_at >= :since AND task_id <> 'check_expectations'
         GROUP BY proof ORDER BY MIN(id)
         """
     )
@@ -118,7 +118,7 @@ def print_proofs(console: Console, since: datetime) -> int:
         rows = connection.execute(query, {"since": since}).all()
         expectations = connection.execute(
             text("SELECT COUNT(*), SUM(CASE WHEN holds THEN 1 ELSE 0 END) FROM ledger.evidence "
-                 "WHERE recorded_at >= :since AND proof LIKE '%: expect\\_%'"),
+                 "WHERE recorded_at >= :since AND task_id = 'check_expectations'"),
             {"since": since},
         ).one()
     for row in rows:
