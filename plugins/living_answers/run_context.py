@@ -52,7 +52,7 @@ def _from_airflow(context: Mapping[str, Any]) -> RunContext:
         task_id=ti.task_id,
         map_index=-1 if ti.map_index is None else ti.map_index,
         try_number=ti.try_number,
-        partition=getattr(context.get("dag_run"), "partition_key", None),
+        partition=context.get("partition_key") or getattr(context.get("dag_run"), "partition_key", None),
         break_it=None if break_it is None else str(break_it),
     )
 
