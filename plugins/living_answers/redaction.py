@@ -51,7 +51,7 @@ def _secret_variables() -> tuple[tuple[str, str], ...]:
     return tuple(
         (name, value)
         for name, value in os.environ.items()
-        if name.startswith("AIRFLOW_CONN_") or (_SECRET_NAME.search(name) and "://" not in value)
+        if name.startswith("AIRFLOW_CONN_") or "://" in value or _SECRET_NAME.search(name)
     )
 
 
@@ -59,7 +59,8 @@ def _secret_variables() -> tuple[tuple[str, str], ...]:
 def _known_secrets(variables: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     found: set[str] = set()
     for name, value in variables:
-        found |= _connection_secrets(value) if name.startswith("AIRFLOW_CONN_") else {value}
+        is_connection = name.startswith("AIRFLOW_CONN_") or "://" in value
+        found |= _connection_secrets(value) if is_connection else {value}
     # The longest first, so that a secret that contains another one is masked whole.
     return tuple(sorted((s for s in found if len(s) >= _SHORTEST_SECRET), key=len, reverse=True))
 

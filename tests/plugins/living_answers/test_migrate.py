@@ -70,7 +70,7 @@ def test_the_projects_own_tables_are_made_once_by_two_at_once(gateway: str) -> N
 def test_a_broken_file_is_named_and_leaves_nothing(gateway: str, tmp_path: Path) -> None:
     (tmp_path / "010_good.sql").write_text("CREATE SCHEMA IF NOT EXISTS kept;")
     (tmp_path / "020_bad.sql").write_text("CREATE TABLE kept.half (id INTEGER); SELEC 1;")
-    with pytest.raises(MigrationError, match="020_bad.sql, statement 2"):
+    with pytest.raises(MigrationError, match=r"020_bad\.sql, statement 2"):
         migrate(tmp_path)
     assert ("kept", "half") not in _tables(gateway)
 

@@ -34,6 +34,7 @@ def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
         ("AIRFLOW_CONN_A", "postgres://me:canary%21one@db/x"),
         ("AIRFLOW_CONN_A", '{"conn_type": "aws", "login": "AKIA", "password": "canary!one"}'),
         ("AIRFLOW_CONN_A", '{"conn_type": "x", "extra": "{\\"aws_session_token\\": \\"canary!one\\"}"}'),
+        ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://airflow:canary%21one@db/airflow"),
         ("AWS_SECRET_ACCESS_KEY", "canary!one"),
         ("FLIGHTS_API_TOKEN", "canary!one"),
     ],
