@@ -17,9 +17,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     postgres: Annotated[
-        str, typer.Option(help="URL of PostgreSQL; its host and port count.", envvar="REDSHIFT_GATEWAY_POSTGRES")
+        str, typer.Option(help="URL of PostgreSQL: host and port.", envvar="REDSHIFT_GATEWAY_POSTGRES")
     ],
     s3_endpoint: Annotated[str, typer.Option(help="URL of the S3 server.", envvar="REDSHIFT_GATEWAY_S3_ENDPOINT")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -37,9 +37,16 @@ def serve(
     """
     configure(log_level)
     address = urlsplit(postgres)
-    s3 = S3Settings(s3_endpoint, role_access_key=SecretStr(role_access_key), role_secret_key=SecretStr(role_secret_key))
     settings = Settings(
-        address.hostname or "127.0.0.1", address.port or 5432, s3, host, port, max_sessions, load_threads
+        postgres_host=address.hostname or "127.0.0.1",
+        postgres_port=address.port or 5432,
+        s3=S3Settings(
+            s3_endpoint, role_access_key=SecretStr(role_access_key), role_secret_key=SecretStr(role_secret_key)
+        ),
+        host=host,
+        port=port,
+        max_sessions=max_sessions,
+        load_threads=load_threads,
     )
     asyncio.run(_run(Gateway(settings), metrics_port))
 

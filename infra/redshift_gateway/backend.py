@@ -94,12 +94,16 @@ class Backend:
                 return b""
             case wire.COMPLETE if self.loading is not None:
                 return self._loaded(self.loading, frame)
-            case wire.PARAMETER_STATUS if frame[5:].startswith(b"server_version\0"):
-                return wire.message(tag, wire.text("server_version") + wire.text(SERVER_VERSION))
-            case wire.AUTHENTICATION if self.redshift_connector:
-                return without_list_end(frame)
-            case wire.KEY_DATA:
-                self.key = frame[5:]
+        return self._greeting(tag, frame)
+
+    def _greeting(self, tag: int, frame: bytes) -> bytes:
+        """What the client gets for the messages with which PostgreSQL greets it."""
+        if tag == wire.PARAMETER_STATUS and frame[5:].startswith(b"server_version\0"):
+            return wire.message(tag, wire.text("server_version") + wire.text(SERVER_VERSION))
+        if tag == wire.AUTHENTICATION and self.redshift_connector:
+            return without_list_end(frame)
+        if tag == wire.KEY_DATA:
+            self.key = frame[5:]
         return frame
 
     def _ready(self, frame: bytes, *, visible: bool) -> bytes:

@@ -8,6 +8,8 @@ import pyarrow.types as pt
 
 TEXT_TYPES = frozenset({"varchar", "bpchar", "text", "name"})
 
+_SHOWN = {"int2": "SMALLINT", "int4": "INTEGER", "int8": "BIGINT", "float4": "REAL", "float8": "DOUBLE PRECISION"}
+
 # Resolves the name by the session's search path, so that temporary tables are found too. Columns that PostgreSQL fills
 # by itself are left out when the statement gives no list, as Redshift leaves out IDENTITY columns.
 LOOKUP = """
@@ -37,16 +39,9 @@ class Column:
 
     def shown_type(self) -> str:
         """The type as Redshift's messages write it."""
-        names = {
-            "int2": "SMALLINT",
-            "int4": "INTEGER",
-            "int8": "BIGINT",
-            "float4": "REAL",
-            "float8": "DOUBLE PRECISION",
-        }
         if self.type == "numeric" and self.modifier >= 4:
             return f"DECIMAL({(self.modifier - 4) >> 16},{self.scale})"
-        return names.get(self.type, self.type.upper())
+        return _SHOWN.get(self.type, self.type.upper())
 
 
 def accepts(column: Column, data: Any) -> bool:

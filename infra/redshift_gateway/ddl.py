@@ -1,10 +1,11 @@
-"""Redshift's table attributes: where the rows live on a cluster means nothing to one PostgreSQL, so they are dropped."""
+"""Redshift's table attributes: where rows live on a cluster means nothing to one PostgreSQL, so they are dropped."""
+
+from collections.abc import Callable
 
 from redshift_gateway.errors import syntax_error
 from redshift_gateway.lexer import Kind, Token, significant
 
 WORDS = frozenset({"distkey", "sortkey", "diststyle", "encode", "identity", "backup", "super", "nvarchar"})
-_STYLES = ("even", "key", "all", "auto")
 
 
 def translate(tokens: list[Token]) -> list[Token]:
@@ -13,27 +14,21 @@ def translate(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
     while rest:
         token = rest.pop(0)
-        match token.word:
-            case "diststyle":
-                _skip_word(rest, *_STYLES)
-            case "encode" | "backup":
-                _skip_word(rest)
-            case "distkey":
-                _take_parentheses(rest)
-            case "compound" | "interleaved" if _next(rest) == "sortkey":
-                pass
-            case "sortkey":
-                if not _take_parentheses(rest):
-                    _skip_word_if(rest, "auto", "none")
-            case "identity":
-                kept += _identity(kept, rest)
-            case "max" if _next(rest) == ")" and _last(kept) == "(":
-                kept.append(Token(Kind.NUMBER, "65535"))
-            case "super" | "nvarchar":
-                kept.append(Token(Kind.WORD, {"super": "jsonb", "nvarchar": "varchar"}[token.word]))
-            case _:
-                kept.append(token)
+        if token.word == "identity":
+            kept += _identity(kept, rest)
+        elif token.word in _ATTRIBUTES:
+            _ATTRIBUTES[token.word](rest)
+        elif token.word not in ("compound", "interleaved") or _next(rest) != "sortkey":
+            kept.append(_type(token, kept, rest))
     return _temporary_table(kept)
+
+
+def _type(token: Token, kept: list[Token], rest: list[Token]) -> Token:
+    """VARCHAR(MAX), SUPER and NVARCHAR by PostgreSQL's names; every other token as it is."""
+    if token.word == "max" and _last(kept) == "(" and _next(rest) == ")":
+        return Token(Kind.NUMBER, "65535")
+    renamed = {"super": "jsonb", "nvarchar": "varchar"}.get(token.word)
+    return Token(Kind.WORD, renamed) if renamed else token
 
 
 def _temporary_table(tokens: list[Token]) -> list[Token]:
@@ -79,11 +74,6 @@ def _skip_word(rest: list[Token], *allowed: str) -> None:
     rest.pop(0)
 
 
-def _skip_word_if(rest: list[Token], *allowed: str) -> None:
-    if _next(rest) in allowed:
-        _skip_word(rest)
-
-
 def _take_parentheses(rest: list[Token]) -> list[Token]:
     """What stands in the parentheses that come next, which are consumed; nothing if none come next."""
     if _next(rest) != "(":
@@ -98,3 +88,17 @@ def _take_parentheses(rest: list[Token]) -> list[Token]:
         if depth == 0:
             return taken
     raise syntax_error("unbalanced parentheses")
+
+
+def _skip_sort_key(rest: list[Token]) -> None:
+    if not _take_parentheses(rest) and _next(rest) in ("auto", "none"):
+        _skip_word(rest)
+
+
+_ATTRIBUTES: dict[str, Callable[[list[Token]], object]] = {
+    "diststyle": lambda rest: _skip_word(rest, "even", "key", "all", "auto"),
+    "encode": _skip_word,
+    "backup": _skip_word,
+    "distkey": _take_parentheses,
+    "sortkey": _skip_sort_key,
+}

@@ -91,8 +91,7 @@ class Feeder:
         self._backend.send(wire.message(_COPY_FAIL, wire.text("the Redshift gateway gave up")))
 
     def _done(self, load: Load, outcome: str, seconds: float) -> None:
-        form = load.statement.format.value if load.statement.format else "?"
-        self._metrics.copies.labels(form, outcome).inc()
+        self._metrics.copies.labels(load.statement.format.value, outcome).inc()
         self._metrics.copy_seconds.observe(seconds)
         table = ".".join(load.statement.table)
         self._log.info("copy", table=table, source=load.statement.uri, outcome=outcome, seconds=round(seconds, 3))

@@ -1,12 +1,14 @@
-"""Redshift's functions and expressions: names that move to the gateway's own schema, and syntax that sqlglot rewrites."""
+"""Redshift's functions and clauses: names that move to the gateway's own schema, and syntax that sqlglot rewrites."""
+
+from itertools import pairwise
 
 from redshift_gateway.lexer import Kind, Token, join, significant
 
 SCHEMA = "redshift_gateway"
 # Functions that `shims.sql` defines: their calls are given its schema.
 _SHIMS = frozenset({
-    "add_months", "charindex", "convert_timezone", "dateadd", "datediff", "getdate", "json_extract_path_text", "last_day",
-    "len", "months_between", "nvl2", "strtol", "version",
+    "add_months", "charindex", "convert_timezone", "dateadd", "datediff", "getdate", "json_extract_path_text",
+    "last_day", "len", "nvl2", "version",
 })  # fmt: skip
 _RENAMED = {"nvl": "coalesce"}
 _DATE_PARTS = frozenset({"dateadd", "datediff"})
@@ -18,7 +20,7 @@ def translate(tokens: list[Token]) -> str:
     """The statement with Redshift's own functions and clauses replaced."""
     words = [t.word for t in significant(tokens)]
     sql = join(_functions(list(tokens)))
-    pairs = set(zip(words, words[1:], strict=False))
+    pairs = set(pairwise(words))
     return _rewrite_clauses(sql) if "qualify" in words or pairs & _TOP else sql
 
 

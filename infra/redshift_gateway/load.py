@@ -5,11 +5,13 @@ from bisect import bisect_right
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 
+from redshift_gateway.blocks import blocks
 from redshift_gateway.columns import Column
 from redshift_gateway.copy_statement import CopyStatement, Format
-from redshift_gateway.formats import Block, blocks, copy_options
+from redshift_gateway.delimited import copy_options
 from redshift_gateway.lexer import quote_name
 from redshift_gateway.objects import S3Object, S3Settings, connect, find
+from redshift_gateway.source import Block, Source
 
 
 class Load:
@@ -36,7 +38,7 @@ class Load:
         self._objects, self._first_lines, line = find(system, self.statement), [], 1
         for item in self._objects:
             self._first_lines.append(line)
-            for block in blocks(system, item, self.statement, self.columns):
+            for block in blocks(Source(system, item, self.statement, self.columns)):
                 line += bytes(block).count(b"\n")
                 yield block
 

@@ -1,8 +1,9 @@
-"""Structured logs: one JSON object a line on standard error. What is logged is named field by field, never a statement."""
+"""Structured logs: one JSON object a line on standard error. Fields are named one by one; a statement is never one."""
 
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,12 @@ class Log:
     def warning(self, event: str, **fields: Any) -> None:
         """Something that somebody should look at."""
         logging.getLogger("redshift_gateway").warning(event, extra={"fields": self._fields | fields})
+
+    def fault(self, event: str, error: BaseException) -> None:
+        """A fault: its kind and the places in the code, but not its text, which may quote data."""
+        places = [f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+        fields = self._fields | {"error": type(error).__name__, "places": places}
+        logging.getLogger("redshift_gateway").error(event, extra={"fields": fields})
 
 
 class _JsonLines(logging.Formatter):

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import fs
 from pydantic import SecretStr
 
-from redshift_gateway.copy_statement import CopyStatement, Credentials, Format
+from redshift_gateway.copy_statement import NOTHING, CopyStatement, Credentials, Format
 from redshift_gateway.errors import GatewayError
 
 _ATTEMPTS = 3
@@ -21,8 +21,8 @@ class S3Settings:
 
     endpoint: str
     region: str = "us-east-1"
-    role_access_key: SecretStr = SecretStr("")
-    role_secret_key: SecretStr = SecretStr("")
+    role_access_key: SecretStr = NOTHING
+    role_secret_key: SecretStr = NOTHING
     connect_timeout: float = 5.0
     request_timeout: float = 30.0
 

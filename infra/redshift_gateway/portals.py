@@ -12,18 +12,21 @@ class Portals:
         self._statements: dict[str, Load] = {}
         self._portals: dict[str, Load] = {}
 
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self._statements or self._portals)
-
     def prepare(self, name: str, load: Load | None) -> None:
         """Notes what a statement's name stands for from now on."""
         self._statements.pop(name, None)
         if load is not None:
             self._statements[name] = load
 
-    def bind(self, frame: bytes) -> None:
-        """Notes what a portal stands for from now on."""
+    def note(self, tag: int, frame: bytes) -> None:
+        """Follows a Bind or a Close; other messages change nothing."""
+        if tag == wire.BIND:
+            self._bind(frame)
+        elif tag == wire.CLOSE:
+            name, _ = wire.cut_text(frame, 6)
+            (self._statements if frame[5:6] == b"S" else self._portals).pop(name, None)
+
+    def _bind(self, frame: bytes) -> None:
         portal, position = wire.cut_text(frame, 5)
         name, _ = wire.cut_text(frame, position)
         self._portals.pop(portal, None)
@@ -33,8 +36,3 @@ class Portals:
     def executed(self, frame: bytes) -> Load | None:
         """The load that an Execute runs, if it is one."""
         return self._portals.get(wire.cut_text(frame, 5)[0])
-
-    def close(self, frame: bytes) -> None:
-        """Forgets a statement or a portal that the client closes."""
-        name, _ = wire.cut_text(frame, 6)
-        (self._statements if frame[5:6] == b"S" else self._portals).pop(name, None)

@@ -107,6 +107,9 @@ class Gateway:
             log.warning("session_refused", reason=error.message)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             log.info("connection_lost", reason=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a fault of the gateway's own must not go unseen, nor end other sessions
+            writer.write(wire.error_response(GatewayError("internal error of the Redshift gateway"), "FATAL"))
+            log.fault("session_failed", error)
         finally:
             await _close(writer)
 
@@ -168,7 +171,7 @@ async def _watch(reader: ClientReader, feeder: Feeder) -> None:
 
 
 async def _until_one_ends(session: Awaitable[None], backend: Awaitable[None], watch: Awaitable[None]) -> bool:
-    """Runs all three until the session or PostgreSQL ends. Returns whether it was the session; raises what it raised."""
+    """Runs all three until the session or PostgreSQL ends. Returns whether it was the session; raises its error."""
     first, second, third = (asyncio.ensure_future(w) for w in (session, backend, watch))
     try:
         done, _ = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)

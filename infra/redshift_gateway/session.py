@@ -21,6 +21,7 @@ from redshift_gateway.translate import Translation, may_differ, translate
 _REFUSED = "refused_by_the_redshift_gateway"
 _LOOKED_AT = frozenset({wire.QUERY, wire.PARSE, wire.SYNC, wire.FUNCTION_CALL, wire.TERMINATE})
 _LOOKED_AT_WITH_LOADS = _LOOKED_AT | {wire.BIND, wire.EXECUTE, wire.CLOSE}
+_COUNT = b"pg_last_copy_count"
 _FLUSH = wire.message(ord("H"))
 
 
@@ -48,7 +49,7 @@ class Session:
     async def _message(self, tag: int, piece: bytes) -> None:
         if self._skipping and tag != wire.SYNC:
             return
-        if not self._prepared and tag != wire.RAW:
+        if tag != wire.RAW:
             await self._prepare()
         match tag:
             case wire.QUERY:
@@ -61,10 +62,7 @@ class Session:
                 self._in_batch = self._skipping = False
                 self._backend.send(piece, 1)
             case _:
-                if tag == wire.BIND:
-                    self._portals.bind(piece)
-                elif tag == wire.CLOSE:
-                    self._portals.close(piece)
+                self._portals.note(tag, piece)
                 self._relay(piece)
 
     def _relay(self, piece: bytes) -> None:
@@ -73,6 +71,8 @@ class Session:
 
     async def _prepare(self) -> None:
         """Before the first statement: the functions that Redshift has must be there."""
+        if self._prepared:
+            return
         await self._backend.idle.wait()
         self._prepared = True
         await shims.ensure(self._backend, self._log)
@@ -90,7 +90,9 @@ class Session:
         await self._backend.idle.wait()
         self._skipping = in_batch and self._backend.failed
 
-    def _translated(self, sql: bytes) -> Translation:
+    async def _translated(self, sql: bytes) -> Translation:
+        if _COUNT in sql.lower():
+            await self._barrier()  # the COPY that it asks about must have ended
         started = time.perf_counter()
         translation = translate(wire.decode(sql), self._backend.last_copy_count)
         self._metrics.translation_seconds.observe(time.perf_counter() - started)
@@ -117,7 +119,7 @@ class Session:
             self._relay(frame)
             return
         try:
-            translation = self._translated(frame[position : rest - 1])
+            translation = await self._translated(frame[position : rest - 1])
             if translation.copies and len(translation.statements) > 1:
                 raise not_supported("COPY among other commands in a prepared statement")
             sql = await self._prepare_load(name, translation) or "; ".join(translation.statements)
@@ -160,7 +162,7 @@ class Session:
             self._backend.send(frame, 1)
             return
         try:
-            translation = self._translated(sql)
+            translation = await self._translated(sql)
         except GatewayError as error:
             await self._barrier()
             translation = Translation([self._refuse(error)])
@@ -193,10 +195,9 @@ class Session:
         events = self._backend.copy_events = asyncio.Queue() if load else None
         self._backend.hidden += 1
         self._backend.send(_query_message(sql), 1)
-        while events and load and await events.get() != wire.READY:
-            if self._backend.error_seen:
-                continue
-            await self._feeder.feed(load)
+        while events and load and (event := await events.get()) != wire.READY:
+            if event == wire.COPY_IN:
+                await self._feeder.feed(load)
         self._backend.copy_events = None
         await self._backend.idle.wait()
 

@@ -14,8 +14,9 @@ _AUTHENTICATION_SASL = 10
 
 # Redshift's drivers send these; PostgreSQL refuses a connection with a start-up parameter that it does not know.
 _UNKNOWN_TO_POSTGRES = frozenset({
-    "client_protocol_version", "driver_version", "os_version", "driver_discovery_version", "plugin_name", "provider_name",
-    "idp_type", "identity_namespace", "token_type", "idc_client_display_name", "preferred_role", "token", "connector",
+    "client_protocol_version", "driver_version", "os_version", "driver_discovery_version", "plugin_name",
+    "provider_name", "idp_type", "identity_namespace", "token_type", "idc_client_display_name", "preferred_role",
+    "token", "connector",
 })  # fmt: skip
 
 

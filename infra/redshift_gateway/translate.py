@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 from redshift_gateway import ddl, functions
-from redshift_gateway.copy_statement import CopyStatement, is_copy_from_location, parse_copy
+from redshift_gateway.copy_parser import is_copy_from_location, parse_copy
+from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.errors import not_supported
 from redshift_gateway.lexer import Kind, Token, quote_name, significant, statements, tokenize
 

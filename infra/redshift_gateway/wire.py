@@ -42,11 +42,7 @@ class Frames:
 
         `whole` may be changed between two pieces; the generator must be run to its end.
         """
-        if self._kept:
-            self._kept += chunk
-            if len(self._kept) < self._need:
-                return
-            chunk, self._kept, self._need = bytes(self._kept), bytearray(), 0
+        chunk = self._joined(chunk)
         start, position, end, whole = 0, min(self._skip, len(chunk)), len(chunk), self.whole
         self._skip -= position
         while end - position >= 5:
@@ -68,6 +64,16 @@ class Frames:
         if position > start:
             yield RAW, chunk[start:position]
         self._kept += chunk[position:]
+
+    def _joined(self, chunk: bytes) -> bytes:
+        """The chunk behind what is kept; nothing while the message that it belongs to is still incomplete."""
+        if not self._kept:
+            return chunk
+        self._kept += chunk
+        if len(self._kept) < self._need:
+            return b""
+        chunk, self._kept, self._need = bytes(self._kept), bytearray(), 0
+        return chunk
 
 
 def _check_length(length: int) -> None:

@@ -1,0 +1,108 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redshift_gateway.errors import GatewayError
+from redshift_gateway.lexer import join, tokenize
+from redshift_gateway.translate import may_differ, translate
+
+KEYS = "credentials 'aws_access_key_id=AK;aws_secret_access_key=SK'"
+
+
+@given(st.text(alphabet=st.sampled_from("ab'\"$#;-/*\\e \n(),.1é"), max_size=60))
+def test_tokens_give_the_statement_back(sql: str) -> None:
+    assert join(tokenize(sql)) == sql
+
+
+@pytest.mark.parametrize(
+    ("redshift", "postgres"),
+    [
+        ("create table #t (like s.t including defaults)", 'create TEMP table "#t" (like s.t including defaults)'),
+        ("select * into #T from x", 'select * into TEMP "#t" from x'),
+        ("delete from s.t using #t where t.k = #t.k", 'delete from s.t using "#t" where t.k = "#t".k'),
+        ("insert into #t select '#x' -- #y", "insert into \"#t\" select '#x' -- #y"),
+        ("create table t (a int encode az64 distkey, b varchar(max))", "create table t (a int  , b varchar(65535))"),
+        ("create table t diststyle all compound sortkey (a, b) as select 1", "create table t    as select 1"),
+        (
+            "create table t (i bigint identity(1, 1))",
+            "create table t (i bigint GENERATED ALWAYS AS IDENTITY (START WITH 1 INCREMENT BY 1 MINVALUE 1))",
+        ),
+        ("select nvl(a, 0), getdate()", "select coalesce(a, 0), redshift_gateway.getdate()"),
+        ("select datediff(day, a, b)", "select redshift_gateway.datediff('day', a, b)"),
+        ("select sysdate", "select redshift_gateway.sysdate()"),
+        ("select pg_catalog.version()", "select redshift_gateway.version()"),
+        ("select 1 from pg_catalog.svv_all_tables", "select 1 from redshift_gateway.svv_all_tables"),
+        ("select top 3 a from t", "SELECT a FROM t LIMIT 3"),
+        ("select pg_last_copy_count()", "select 7"),
+    ],
+)  # fmt: skip
+def test_redshift_sql_becomes_postgresql(redshift: str, postgres: str) -> None:
+    assert may_differ(redshift.encode())
+    assert translate(redshift, 7).statements == [postgres]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select max(a), version from t",
+        "merge into t using s on t.k = s.k when matched then update set v = 1 when not matched then insert values (1)",
+        "lock t",
+        "select $$ #t $$, '#', a # b, j #>> '{a}' from t",
+        "copy t from stdin with (format csv)",
+    ],
+)
+def test_what_both_understand_is_left_as_it_is(sql: str) -> None:
+    assert translate(sql).statements == [sql]
+
+
+def test_most_statements_are_not_even_tokenised() -> None:
+    assert not may_differ(b"merge into f using s on f.k = s.k when matched then update set v = max(1, s.v)")
+
+
+def test_the_operators_copy_is_read() -> None:
+    sql = f"""
+        COPY PUBLIC.orders (a, "B")
+        FROM 's3://lake/x/y' {KEYS} region 'eu-west-1'
+        FORMAT AS CSV IGNOREHEADER 1 GZIP DELIMITER ';' TIMEFORMAT 'auto' STATUPDATE ON EMPTYASNULL;
+    """
+    copy = translate(sql).copies[0]
+    assert (copy.table, copy.columns, copy.uri) == (("public", "orders"), ("a", "B"), "s3://lake/x/y")
+    assert (copy.format.value, copy.compression, copy.ignore_header, copy.delimiter) == ("csv", "gzip", 1, ";")
+    assert (copy.region, copy.empty_as_null) == ("eu-west-1", True)
+    assert copy.credentials.access_key.get_secret_value() == "AK"
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        "iam_role 'arn:aws:iam::1:role/r'",
+        "access_key_id 'SECRET' secret_access_key 'SECRET' session_token 'SECRET'",
+        "with credentials as 'aws_access_key_id=SECRET;aws_secret_access_key=SECRET;token=SECRET'",
+    ],
+)
+def test_no_form_of_credentials_shows_in_the_statement(clause: str) -> None:
+    copy = translate(f"copy t from 's3://lake/x' {clause} parquet").copies[0]
+    assert "SECRET" not in repr(copy)
+    assert "SECRET" not in repr(copy.credentials)
+
+
+@pytest.mark.parametrize(
+    ("sql", "sqlstate", "says"),
+    [
+        ("unload ('select 1') to 's3://lake/x'", "0A000", "UNLOAD"),
+        (f"copy t from 's3://lake/x' {KEYS}", "0A000", "delimited text"),
+        (f"copy t from 's3://lake/x' {KEYS} csv fillrecord", "0A000", "FILLRECORD"),
+        (f"copy t from 's3://lake/x' {KEYS} csv maxerror 5", "0A000", "MAXERROR"),
+        (f"copy t from 's3://lake/x' {KEYS} csv json 'auto'", "42601", "one format"),
+        (f"copy t from 's3://lake/x' {KEYS} json 's3://lake/paths.json'", "0A000", "JSON"),
+        (f"copy t from 'dynamodb://t' {KEYS} csv", "0A000", "dynamodb"),
+        ("copy t from '/etc/passwd' csv", "0A000", "a file"),
+        ("copy t from 's3://lake/x' credentials 'secret=SECRET' csv", "22023", "not valid"),
+        (f"copy t from 's3://lake/x' {KEYS} csv ignoreheader", "42601", "too early"),
+    ],
+)
+def test_what_is_refused_is_refused_by_name(sql: str, sqlstate: str, says: str) -> None:
+    with pytest.raises(GatewayError, match=says) as caught:
+        translate(sql)
+    assert caught.value.sqlstate == sqlstate
+    assert "SECRET" not in str(vars(caught.value))
