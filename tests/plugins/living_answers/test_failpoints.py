@@ -1,5 +1,6 @@
 """A failpoint strikes once, where it is armed, and nowhere else."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -66,3 +67,10 @@ def test_the_registry_cannot_be_changed_and_each_name_says_its_step() -> None:
     with pytest.raises(TypeError):
         failpoints.REGISTRY["x"] = "y"  # type: ignore[index]
     assert all("." in name and text for name, text in failpoints.REGISTRY.items())
+
+
+def test_every_failpoint_is_somewhere_in_the_code_and_every_one_there_is_registered() -> None:
+    root = Path(__file__).parents[3]
+    sources = [path.read_text() for folder in ("dags", "plugins") for path in (root / folder).rglob("*.py")]
+    placed = {name for source in sources for name in re.findall(r'failpoint\(\s*"([^"]+)"', source)}
+    assert placed == set(failpoints.REGISTRY)
