@@ -1,0 +1,90 @@
+"""Publishes Great Expectations' Data Docs: one small site for each data set and partition, and one index for all.
+
+Great Expectations writes a site in place, page by page, with 4 MB of fonts and scripts. Here it writes into a scratch
+folder, which then takes the old one's place, so that runs at the same time neither mix nor show half a site; the fonts
+and scripts, the same for all, are kept once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+
+def default_folder() -> Path:
+    """Return the folder that the environment variable LIVING_ANSWERS_DATA_DOCS names, or one under the state folder."""
+    return Path(os.environ.get("LIVING_ANSWERS_DATA_DOCS") or Path(".platform", "data-docs")).absolute()
+
+
+def url_of(page: Path, docs: Path) -> str:
+    """Return the page's address: below LIVING_ANSWERS_DATA_DOCS_URL where the folder is served, else a file URL."""
+    base = os.environ.get("LIVING_ANSWERS_DATA_DOCS_URL") or docs.absolute().as_uri()
+    return f"{base.rstrip('/')}/{quote(page.relative_to(docs).as_posix())}"
+
+
+@contextmanager
+def site(docs: Path, dataset: str, partition: str) -> Iterator[tuple[Path, Path]]:
+    """Give a scratch folder to build a site in and the place it will have; publish it when the block ends well.
+
+    Raises:
+        ValueError: the data set or the partition is not a plain name, and could point out of the folder.
+    """
+    place = docs / "sites" / _plain(dataset) / _plain(partition)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=docs) as scratch:
+        built = Path(scratch, "site")
+        built.mkdir()
+        yield built, place
+        with _lock(docs):
+            _share_static_files(built, docs, place)
+            if place.exists():
+                place.replace(Path(scratch, "old"))
+            built.replace(place)
+            _write_index(docs)
+
+
+def _plain(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise ValueError(f"{name!r} cannot name a site: use letters, digits, dots, dashes and underscores")
+    return name
+
+
+@contextmanager
+def _lock(docs: Path) -> Iterator[None]:
+    with (docs / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # freed with the file, also when the process dies
+        yield
+
+
+def _share_static_files(built: Path, docs: Path, place: Path) -> None:
+    own, shared = built / "static", docs / "static"
+    if not own.exists():
+        return
+    if shared.exists():
+        shutil.rmtree(own)
+    else:
+        own.replace(shared)
+    own.symlink_to(os.path.relpath(shared, place), target_is_directory=True)
+
+
+def _write_index(docs: Path) -> None:
+    pages = sorted(docs.glob("sites/*/*/index.html"))
+    links = "\n".join(_link(page.relative_to(docs)) for page in pages)
+    scratch = docs / ".index.html"
+    scratch.write_text(
+        f"<!doctype html><meta charset=utf-8><title>Data Docs</title><h1>Data Docs</h1><ul>{links}</ul>\n"
+    )
+    scratch.replace(docs / "index.html")
+
+
+def _link(page: Path) -> str:
+    dataset, partition = page.parts[-3:-1]
+    return f'<li><a href="{quote(page.as_posix())}">{escape(f"{dataset} {partition}")}</a></li>'
