@@ -67,15 +67,16 @@ class Service:
         return Listing(name, range(len(rows)), "{:06d}".format, lambda numbers: [rows[n] for n in numbers], version)
 
 
-def service_of(request: Request) -> Service:
+# Dependencies are coroutines, though they wait for nothing: FastAPI would run plain functions in threads.
+async def service_of(request: Request) -> Service:
     """The service of the application that got this request."""
     service: Service = request.app.state.service
     return service
 
 
-def reader(request: Request) -> None:
+async def reader(request: Request) -> None:
     """Let in whoever has one of the two tokens, as often as the rate limit allows. Raises 401 and 429 problems."""
-    service = service_of(request)
+    service = await service_of(request)
     token = bearer(request)
     if not (same(token, service.settings.token) | same(token, service.settings.admin_token)):
         raise problem(401, "The token is not known here: use the FLIGHTS_API_TOKEN that the server has.", CHALLENGE)
@@ -84,9 +85,9 @@ def reader(request: Request) -> None:
         raise problem(429, detail, service.rate_limit.retry_after(wait))
 
 
-def administrator(request: Request) -> None:
+async def administrator(request: Request) -> None:
     """Let in the administrator alone. Raises 401 and 403 problems."""
-    service = service_of(request)
+    service = await service_of(request)
     token = bearer(request)
     if same(token, service.settings.admin_token):
         return

@@ -148,9 +148,7 @@ class FlightsSource:
         try:
             response = self._client.get(path, params=query, headers=headers)
         except httpx.TransportError as lost:
-            told = (
-                f"{path}: {type(lost).__name__}: {lost}. Check that the source runs at {self._client.base_url.host}."
-            )
+            told = f"{path}: {type(lost).__name__}: {lost}. Check that the source runs at {self._client.base_url.host}."
             raise ConnectionLost(told) from lost
         if error := error_of(response):
             raise error

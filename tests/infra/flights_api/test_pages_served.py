@@ -14,7 +14,7 @@ def follow(client: httpx.Client, url: str) -> list[dict[str, object]]:
     return bodies
 
 
-@pytest.mark.parametrize("limit", [1, 200, 421, 842, 1000])
+@pytest.mark.parametrize("limit", [37, 200, 421, 842, 1000])
 def test_the_pages_of_a_day_hold_each_flight_once(api, flights, limit):
     bodies = follow(api.reader, f"/v1/flights?date=2013-01-01&limit={limit}")
     assert [row for body in bodies for row in body["data"]] == flights.records(flights.days["2013-01-01"])
