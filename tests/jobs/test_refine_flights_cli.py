@@ -19,9 +19,11 @@ JOB = Path(__file__).parents[2] / "jobs" / "refine_flights.py"
 def run(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     paths = [part for name in ("raw", "out", "quarantine") for part in (f"--{name}", str(folder / name))]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # SPARK_REMOTE and what pyspark leaves behind would turn spark-submit into a client.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
     return subprocess.run(
         [*command, str(JOB), *paths, "--report", str(folder / "report.json"), "--day", "2013-01-01"],
-        env={**os.environ, "PATH": path, "SPARK_LOCAL_IP": "127.0.0.1", **environment},
+        env={**inherited, "PATH": path, "SPARK_LOCAL_IP": "127.0.0.1", **environment},
         capture_output=True,
         text=True,
         timeout=170,
@@ -39,7 +41,7 @@ def folder(tmp_path: Path, served: Callable[[str], list[dict[str, Any]]], to_lin
 def test_spark_submit_runs_the_job_alone(folder: Path) -> None:
     settings = ["--master", "local[2]", "--conf", "spark.ui.enabled=false", "--conf", "spark.sql.shuffle.partitions=2"]
     submit = Path(sys.executable).parent / "spark-submit"
-    done = run([str(submit), *settings], folder, SPARK_REMOTE="")
+    done = run([str(submit), *settings], folder)
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads((folder / "report.json").read_text())["rows_out"] == 50
     assert pq.read_table(folder / "out").num_rows == 50

@@ -26,20 +26,10 @@ def year() -> pd.DataFrame:
     date = pd.to_datetime(raw[["year", "month", "day"]])
     number = raw.carrier + raw.flight.astype(str) + "-" + raw.sched_dep_time.astype(str).str.zfill(4)
     columns = {
-        "flight_id": date.dt.strftime("%Y-%m-%d-")
-        + raw.origin
-        + "-"
-        + raw.carrier
-        + raw.flight.astype(str)
-        + "-"
-        + clock,
+        "flight_id": date.dt.strftime("%Y-%m-%d-") + raw.origin + "-" + number,
         "flight_date": date.dt.date,
-        **{
-            name: raw[name] for name in ("carrier", "flight", "tailnum", "origin", "dest", "sched_dep_time", "dep_time")
-        },
-        **{
-            name: raw[name] for name in ("dep_delay", "sched_arr_time", "arr_time", "arr_delay", "air_time", "distance")
-        },
+        **raw[["carrier", "flight", "tailnum", "origin", "dest", "sched_dep_time", "dep_time", "dep_delay"]],
+        **raw[["sched_arr_time", "arr_time", "arr_delay", "air_time", "distance"]],
         "sched_dep_at": pd.to_datetime(raw.time_hour) + pd.to_timedelta(raw.minute, "min"),
         "cancelled": raw.dep_time.isna(),
         "updated_at": pd.to_datetime(raw.time_hour),
@@ -185,7 +175,7 @@ def test_every_expectation_becomes_evidence_and_a_critical_one_fails(
     quality.record_evidence([good, empty])  # warnings alone let the day pass
     bad = quality.validate("flights", day.assign(distance=-1), partition="2013-01-03", docs_dir=tmp_path)
     with pytest.raises(
-        quality.ExpectationsFailed, match="842 unexpected rows, for instance .*sites/flights/2013-01-03"
+        quality.ExpectationsFailed, match=r"842 unexpected rows, for instance .*sites/flights/2013-01-03"
     ):
         quality.record_evidence([bad])
     with fresh_ledger.connect() as connection:
