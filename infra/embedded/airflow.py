@@ -18,7 +18,7 @@ class _Component(Service):
     settings: AirflowSettings
 
     needs: ClassVar[tuple[str, ...]] = ("airflow-db",)
-    start_timeout = 120.0
+    start_timeout = 180.0  # seconds on a quiet machine, minutes when others use its cores
     stop_timeout = 15.0
     arguments: ClassVar[tuple[str, ...]]
 

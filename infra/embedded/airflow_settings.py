@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded.credentials import Credentials, write_private
@@ -49,9 +49,9 @@ class AirflowSettings:
     home: Home
     port: int
     metrics_port: int
-    database_url: str
+    database_url: str = field(repr=False)
     credentials: Credentials
-    connections: Mapping[str, str]
+    connections: Mapping[str, str] = field(repr=False)
     dags: Path = REPOSITORY / "dags"
 
     @property

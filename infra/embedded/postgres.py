@@ -53,7 +53,7 @@ class Postgres(Service):
     settings: tuple[tuple[str, str], ...] = ()
 
     name = "postgres"
-    start_timeout = 30.0
+    start_timeout = 60.0
     stop_signal = signal.SIGINT  # "fast": roll back what is open and stop
     user = "postgres"
 

@@ -34,7 +34,7 @@ class S3(Service):
     region: str = "us-east-1"
 
     name = "s3"
-    start_timeout = 45.0
+    start_timeout = 60.0
 
     def address(self) -> str:
         """Return the endpoint's URL."""

@@ -30,7 +30,7 @@ class Service(ABC):
 
     name: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
-    start_timeout: ClassVar[float] = 60.0
+    start_timeout: ClassVar[float] = 90.0
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     stop_timeout: ClassVar[float] = 10.0
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from embedded.home import REPOSITORY, Home
@@ -17,7 +17,7 @@ class Warehouse:
     """The step that runs `python -m living_answers.migrate`, which is quick when nothing is new."""
 
     home: Home
-    connections: Mapping[str, str]
+    connections: Mapping[str, str] = field(repr=False)
 
     name: ClassVar[str] = "warehouse"
     needs: ClassVar[tuple[str, ...]] = ("postgres", "gateway")
