@@ -49,7 +49,7 @@ def flights_ingest():
     @task(
         pool="flights_api",  # The source's rate limit: so many requests at once, whatever the number of runs.
         retries=12,
-        retry_policy=SourceRetryPolicy(base_seconds=0.5, cap_seconds=20),
+        retry_policy=SourceRetryPolicy(base_seconds=0.5, cap_seconds=10),
         execution_timeout=timedelta(minutes=10),
     )
     def pull_flights(task_state_store=None) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def flights_ingest():
     @task(
         pool="flights_api",
         retries=12,
-        retry_policy=SourceRetryPolicy(base_seconds=0.5, cap_seconds=20),
+        retry_policy=SourceRetryPolicy(base_seconds=0.5, cap_seconds=10),
         outlets=[flights.REFERENCE],
         execution_timeout=timedelta(minutes=5),
     )
@@ -103,7 +103,7 @@ def flights_ingest():
             step.read = step.wrote = rows or 0
             step.rejected = int(rows is None)
 
-    @task(retry_policy=SourceRetryPolicy(base_seconds=0.5, cap_seconds=20), retries=6, outlets=[flights.RAW])
+    @task(retry_policy=SourceRetryPolicy(base_seconds=0.5, cap_seconds=10), retries=6, outlets=[flights.RAW])
     def seal_day(pulled: dict[str, Any], *, outlet_events=None) -> dict[str, Any]:
         from living_answers import ingest, proof
         from living_answers.lake import Lake

@@ -70,7 +70,7 @@ def flights_replay():
         trigger_rule="none_failed_min_one_success",
         pool="flights_api",
         retries=12,
-        retry_policy=SourceRetryPolicy(base_seconds=0.5, cap_seconds=20),
+        retry_policy=SourceRetryPolicy(base_seconds=0.5, cap_seconds=10),
         outlets=[flights.RAW],
     )
     def pull_again(days: list[str], *, task_state_store=None, outlet_events=None) -> None:

@@ -10,15 +10,15 @@ from pydantic import SecretStr
 #: Every fault that the source knows, so that each is met within three days of flights. Transport faults strike a page once
 #: and a retry heals them; faults of rows, and the malformed page, stay until the source is mended.
 EVERY_FAULT: list[dict[str, Any]] = [
-    {"kind": "http_500", "rate": 0.15},
-    {"kind": "http_503", "rate": 0.1},
-    {"kind": "rate_limited", "rate": 0.1},
-    {"kind": "drop", "rate": 0.1},
-    {"kind": "cut", "rate": 0.1},
+    {"kind": "http_500", "rate": 0.1},
+    {"kind": "http_503", "rate": 0.06},
+    {"kind": "rate_limited", "rate": 0.06},
+    {"kind": "drop", "rate": 0.06},
+    {"kind": "cut", "rate": 0.06},
     {"kind": "truncated", "rate": 0.1},
-    {"kind": "repeated_page", "rate": 0.1},
-    {"kind": "skipped_page", "rate": 0.1},
-    {"kind": "unordered", "rate": 0.2, "times": None},
+    {"kind": "repeated_page", "rate": 0.06},
+    {"kind": "skipped_page", "rate": 0.06},
+    {"kind": "unordered", "rate": 0.06},
     {"kind": "duplicate_row", "rate": 0.3},
     {"kind": "bad_row", "rate": 0.3},
     {"kind": "late_corrections", "rate": 1.0},
