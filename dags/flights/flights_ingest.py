@@ -41,7 +41,9 @@ from living_answers.sources.retry import SourceRetryPolicy
     catchup=False,
     max_active_runs=4,
     tags=["flights", "main-job"],
-    params={"day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")},
+    params={
+        "day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")
+    },
     default_args={"owner": flights.OWNER, "retries": 3, "retry_delay": timedelta(seconds=2)},
     doc_md=__doc__,
 )
@@ -59,7 +61,10 @@ def flights_ingest():
         day = flights.day_of_run()
         saved = task_state_store.get("progress")
         progress = ingest.Progress(**saved) if saved else ingest.Progress()
-        with ledger.step("ingest.flights", day, resumed_at_page=progress.page) as step, ingest.connect_source() as source:
+        with (
+            ledger.step("ingest.flights", day, resumed_at_page=progress.page) as step,
+            ingest.connect_source() as source,
+        ):
             ingest.pull_day(source, Lake.connect(), day, progress, save=lambda p: task_state_store.set("progress", p))
             step.read = step.wrote = progress.rows
             step.details["unreadable_pages"] = progress.unreadable
@@ -114,7 +119,9 @@ def flights_ingest():
         unreadable = ingest.rows_on(progress.unreadable, counted, limit=source.limit)
         # Distinct, because a record may come on two pages; and read back from the lake, not from this run's memory.
         stored = ingest.distinct_flights(lake, day, progress)
-        proof.prove("the source's count is accounted for", observed=stored + unreadable, expected=counted, unit="flights")
+        proof.prove(
+            "the source's count is accounted for", observed=stored + unreadable, expected=counted, unit="flights"
+        )
         outlet_events[flights.RAW].add_partitions(day)
         return ingest.seal_day(lake, day, progress)
 

@@ -36,8 +36,16 @@ SQL = Path(__file__).parent / "sql"
 
 #: The staging table of a data set, the script that merges it, the object in the lake and how COPY reads it.
 DATASETS = {
-    "carriers": ("merge_dim_carrier.sql", "raw/carriers/snapshot.jsonl", ["FORMAT AS JSON 'auto'", "TIMEFORMAT 'auto'"]),
-    "airports": ("merge_dim_airport.sql", "raw/airports/snapshot.jsonl", ["FORMAT AS JSON 'auto'", "TIMEFORMAT 'auto'"]),
+    "carriers": (
+        "merge_dim_carrier.sql",
+        "raw/carriers/snapshot.jsonl",
+        ["FORMAT AS JSON 'auto'", "TIMEFORMAT 'auto'"],
+    ),
+    "airports": (
+        "merge_dim_airport.sql",
+        "raw/airports/snapshot.jsonl",
+        ["FORMAT AS JSON 'auto'", "TIMEFORMAT 'auto'"],
+    ),
     "planes": ("merge_dim_plane.sql", "raw/planes/snapshot.jsonl", ["FORMAT AS JSON 'auto'", "TIMEFORMAT 'auto'"]),
     "weather": (
         "merge_fact_weather.sql",
@@ -54,7 +62,9 @@ DAY = "{{ ti.xcom_pull(task_ids='make_staging')['day'] }}"
     catchup=False,
     max_active_runs=4,
     tags=["flights", "main-job"],
-    params={"day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")},
+    params={
+        "day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")
+    },
     default_args={"owner": flights.OWNER, "retries": 4, "retry_delay": timedelta(seconds=2)},
     doc_md=__doc__,
 )
@@ -72,7 +82,9 @@ def flights_load():
         with warehouse.transaction() as transaction:
             for dataset, table in tables.items():
                 staging = warehouse.quoted(f"staging.{table}")
-                transaction.execute(f"CREATE TABLE IF NOT EXISTS {staging} (LIKE {warehouse.quoted(f'staging.{dataset}')})")
+                transaction.execute(
+                    f"CREATE TABLE IF NOT EXISTS {staging} (LIKE {warehouse.quoted(f'staging.{dataset}')})"
+                )
         # What is claimed is what lay there before the copy. Should a file be replaced meanwhile, its own load finds no
         # claim for the new content, so that nothing is skipped.
         day, lake = flights.day_of_run(), Lake.connect()
@@ -138,7 +150,9 @@ def flights_load():
         with ingest.connect_source() as source:
             counted, limit = source.count(day), source.limit
         # A page that cannot be read now may have been read, and loaded, on an earlier day: so up to its rows, no more.
-        unreadable = ingest.rows_on(Lake.connect().get_json(ingest.manifest_key(day))["unreadable_pages"], counted, limit)
+        unreadable = ingest.rows_on(
+            Lake.connect().get_json(ingest.manifest_key(day))["unreadable_pages"], counted, limit
+        )
         prove(
             "the source's flights are all here, or wait as dead letters",
             observed=counted - len(loaded) - len(in_quarantine),

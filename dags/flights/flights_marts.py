@@ -34,7 +34,9 @@ MARTS = ("delay_by_carrier_month", "busiest_routes", "weather_delay")
     catchup=False,
     max_active_runs=1,  # Marts read the whole warehouse: one rebuild at a time is enough.
     tags=["flights", "main-job"],
-    params={"day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")},
+    params={
+        "day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")
+    },
     default_args={"owner": flights.OWNER, "retries": 3, "retry_delay": timedelta(seconds=2)},
     doc_md=__doc__,
 )
@@ -66,8 +68,16 @@ def flights_marts():
         with warehouse.transaction() as transaction:
             transaction.lock_loads()  # So that no load slips in between the counts.
             facts = transaction.count("warehouse.fact_flight")
-            sums = [transaction.scalar(f"SELECT SUM(flights) FROM {warehouse.quoted(f'marts.{mart}')}") for mart in MARTS]
-        prove("the marts count every flight, once", observed=[int(each or 0) for each in sums], expected=[facts] * len(MARTS), unit="flights")
+            sums = [
+                transaction.scalar(f"SELECT SUM(flights) FROM {warehouse.quoted(f'marts.{mart}')}")  # noqa: S608 - quoted
+                for mart in MARTS
+            ]
+        prove(
+            "the marts count every flight, once",
+            observed=[int(each or 0) for each in sums],
+            expected=[facts] * len(MARTS),
+            unit="flights",
+        )
 
     rebuild_marts() >> count_every_flight()
 

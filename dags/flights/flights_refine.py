@@ -39,7 +39,9 @@ JOB = Path(__file__).parents[2] / "jobs" / "refine_flights.py"
     catchup=False,
     max_active_runs=4,
     tags=["flights", "main-job"],
-    params={"day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")},
+    params={
+        "day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")
+    },
     default_args={"owner": flights.OWNER, "retries": 3, "retry_delay": timedelta(seconds=2)},
     doc_md=__doc__,
 )
@@ -57,7 +59,9 @@ def flights_refine():
         with ledger.step("refine.flights", day) as step, tempfile.TemporaryDirectory(prefix="refine-") as scratch:
             raw, out, quarantine = (Path(scratch, name) for name in ("raw", "out", "quarantine"))
             lake.download(manifest["pages"], raw)
-            report = spark_jobs.run(JOB, raw=raw, out=out, quarantine=quarantine, report=Path(scratch, "report.json"), day=day)
+            report = spark_jobs.run(
+                JOB, raw=raw, out=out, quarantine=quarantine, report=Path(scratch, "report.json"), day=day
+            )
             failpoint("refine.before_upload", day)
             lake.upload(spark_jobs.only_file(out, ".parquet"), flights.refined_key(day))
             failpoint("refine.between_uploads", day)
@@ -81,7 +85,9 @@ def flights_refine():
         key = flights.quarantine_key(day)
         rows = [json.loads(line) for line in lake.get(key).splitlines()]
         letters = [
-            dead_letters.Letter("row", "flights", day, row["key"], ", ".join(row["rules"]), row["raw"], f"s3://{lake.bucket}/{key}")
+            dead_letters.Letter(
+                "row", "flights", day, row["key"], ", ".join(row["rules"]), row["raw"], f"s3://{lake.bucket}/{key}"
+            )
             for row in rows
         ]
         dead_letters.bury_many(letters)
@@ -94,6 +100,7 @@ def flights_refine():
         import io
 
         import pyarrow.parquet as pq
+
         from living_answers import ingest
         from living_answers.lake import Lake
         from living_answers.proof import prove
@@ -101,7 +108,12 @@ def flights_refine():
         day, lake = flights.day_of_run(), Lake.connect()
         refined = pq.read_table(io.BytesIO(lake.get(flights.refined_key(day))), columns=["flight_id"])
         raw = lake.get_json(ingest.manifest_key(day))["rows"]
-        prove("every row is accounted for", observed=refined.num_rows + quarantined + report["duplicates"], expected=raw, unit="rows")
+        prove(
+            "every row is accounted for",
+            observed=refined.num_rows + quarantined + report["duplicates"],
+            expected=raw,
+            unit="rows",
+        )
         distinct = len(refined["flight_id"].unique())
         prove("no flight comes twice", observed=distinct, expected=refined.num_rows, unit="flights")
         outlet_events[flights.REFINED].add_partitions(day)

@@ -38,7 +38,9 @@ from living_answers.sources.retry import SourceRetryPolicy
     tags=["flights", "main-job", "dead-letters"],
     params={
         "approve": Param(False, type="boolean", title="Approve", description="Replay without asking a person."),
-        "partition": Param(None, type=["null", "string"], format="date", title="Day", description="Only the letters of this day."),
+        "partition": Param(
+            None, type=["null", "string"], format="date", title="Day", description="Only the letters of this day."
+        ),
     },
     default_args={"owner": flights.OWNER, "retries": 3, "retry_delay": timedelta(seconds=2)},
     doc_md=__doc__,
@@ -84,7 +86,9 @@ def flights_replay():
                 with ledger.step("replay.pull", day) as step:
                     saved = task_state_store.get(f"progress:{day}")
                     progress = ingest.Progress(**saved) if saved else ingest.Progress()
-                    ingest.pull_day(source, lake, day, progress, save=lambda p, d=day: task_state_store.set(f"progress:{d}", p))
+                    ingest.pull_day(
+                        source, lake, day, progress, save=lambda p, d=day: task_state_store.set(f"progress:{d}", p)
+                    )
                     rows = ingest.collect_weather(lake, day)
                     ingest.seal_day(lake, day, progress)
                     failpoint("replay.after_pull", day)

@@ -32,7 +32,9 @@ from living_answers import flights
     catchup=False,
     max_active_runs=4,
     tags=["flights", "main-job"],
-    params={"day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")},
+    params={
+        "day": Param(None, type=["null", "string"], format="date", title="Day", description="Or give a partition key.")
+    },
     default_args={"owner": flights.OWNER, "retries": 2, "retry_delay": timedelta(seconds=2)},
     doc_md=__doc__,
 )

@@ -76,7 +76,9 @@ class AirflowApi:
 
     def runs(self, dag_id: str, limit: int = 100) -> list[dict[str, Any]]:
         """Return the newest runs of a DAG, newest first."""
-        found: list[dict[str, Any]] = self._get(f"/api/v2/dags/{dag_id}/dagRuns", limit=limit, order_by="-id")["dag_runs"]
+        found: list[dict[str, Any]] = self._get(f"/api/v2/dags/{dag_id}/dagRuns", limit=limit, order_by="-id")[
+            "dag_runs"
+        ]
         return found
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
@@ -123,7 +125,9 @@ class AirflowApi:
             login = {"username": self.user, "password": self.password.get_secret_value()}
             response = client.post("/auth/token", json=login)
             if response.is_error:
-                raise AirflowApiError(f"Airflow at {self.url} refuses the login of {self.user!r}: {response.status_code}")
+                raise AirflowApiError(
+                    f"Airflow at {self.url} refuses the login of {self.user!r}: {response.status_code}"
+                )
             client.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
             self._client = client
         return self._client

@@ -24,38 +24,37 @@ OWNER = "data-platform"
 
 
 def raw_prefix(dataset: str, day: str) -> str:
+    """Return where a day's raw files of a data set lie."""
     return f"raw/{dataset}/day={day}/"
 
 
-def refined_prefix(day: str) -> str:
-    return f"refined/flights/day={day}/"
-
-
-def quarantine_prefix(day: str) -> str:
-    return f"quarantine/flights/day={day}/"
-
-
 def refined_key(day: str) -> str:
-    return f"{refined_prefix(day)}flights.parquet"
+    """Return the key of the day's typed Parquet file."""
+    return f"refined/flights/day={day}/flights.parquet"
 
 
 def quarantine_key(day: str) -> str:
-    return f"{quarantine_prefix(day)}rows.jsonl"
+    """Return the key of the rows that broke a rule, as JSON Lines."""
+    return f"quarantine/flights/day={day}/rows.jsonl"
 
 
 def report_key(day: str) -> str:
+    """Return the key of the refine job's report."""
     return f"reports/refine/day={day}.json"
 
 
 def weather_key(day: str) -> str:
+    """Return the key of the day's weather file among the raw files."""
     return f"{raw_prefix('weather', day)}weather.csv"
 
 
 def dead_letter_key(day: str, page: int) -> str:
+    """Return where the bytes of a page that cannot be read are kept."""
     return f"dead-letters/flights/day={day}/page-{page:05d}.bin"
 
 
 def snapshot_key(dataset: str) -> str:
+    """Return the key of a reference data set, whole, as JSON Lines."""
     return f"raw/{dataset}/snapshot.jsonl"
 
 
@@ -77,7 +76,7 @@ def parse_day(value: Any) -> str:
     Raises:
         ValueError: it is missing, or no calendar day.
     """
-    remedy = "give a partition key such as 2013-01-01 (or the param 'day'), for instance: answers run flights --day 2013-01-01"
+    remedy = "give a partition key such as 2013-01-01, or the param 'day': answers run flights --day 2013-01-01"
     if not value:
         raise ValueError(f"this run has no day to work on: {remedy}")
     try:

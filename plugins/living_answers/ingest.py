@@ -125,9 +125,9 @@ def seal_day(lake: Lake, day: str, progress: Progress) -> dict[str, Any]:
 
 
 def collect_weather(lake: Lake, day: str) -> int | None:
-    """Copy the day's weather file to its place among the raw files; return its rows, or ``None`` if it has not arrived.
+    """Copy the day's weather file to its place among the raw files; return its rows, ``None`` if it has not arrived.
 
-    Weather explains delays, and flights do not wait for it: a file that is missing leaves an empty one and a dead letter.
+    Weather explains delays, and flights do not wait for it: a missing file leaves an empty one and a dead letter.
     """
     landed = f"landing/weather/{day}.csv"
     if lake.etag(landed) is None:
@@ -153,12 +153,15 @@ def rows_on(pages: list[int], total: int, limit: int) -> int:
 
 
 def page_key(day: str, number: int) -> str:
+    """Return the key of a page of the day."""
     return f"{flights.raw_prefix(SOURCE, day)}page-{number:05d}.jsonl"
 
 
 def manifest_key(day: str) -> str:
+    """Return the key of the day's manifest."""
     return f"{flights.raw_prefix(SOURCE, day)}_manifest.json"
 
 
 def letter_key(number: int) -> str:
+    """Return the key under which a page stands among the dead letters."""
     return f"page-{number:05d}"

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 
@@ -103,10 +102,14 @@ class Lake:
         Raises:
             LakeError: the bucket is gone, or the server refuses.
         """
+        from boto3.exceptions import S3UploadFailedError
+
         try:
             self.client.upload_file(str(file), self.bucket, key)
         except S3UploadFailedError as error:
-            raise LakeError(f"s3://{self.bucket}/{key}: {error}; is the bucket there, and the disk not full?") from error
+            raise LakeError(
+                f"s3://{self.bucket}/{key}: {error}; is the bucket there, and the disk not full?"
+            ) from error
 
     def _pages(self, prefix: str) -> Iterator[dict[str, Any]]:
         try:

@@ -59,7 +59,8 @@ class Transaction:
         Call after :meth:`lock_loads`: of two runners, the second then finds the first one's claim.
         """
         latest = self.scalar(
-            "SELECT content_hash FROM ledger.batches WHERE dataset = %s AND partition = %s ORDER BY sequence DESC LIMIT 1",
+            "SELECT content_hash FROM ledger.batches WHERE dataset = %s AND partition = %s "
+            "ORDER BY sequence DESC LIMIT 1",
             (dataset, day),
         )
         if latest == content_hash:
@@ -78,7 +79,7 @@ class Transaction:
         return True
 
     def merge(self, file: Path, stage: str) -> Written:
-        """Run a merge script, which sets aside the rows to write in the temporary table ``delta``; drop it at the end."""
+        """Run a merge script, which sets the rows to write aside in the temporary table ``delta``."""
         for statement in statements(file, stage=quoted(stage)):
             self.execute(statement)
         new, all_rows = self.rows("SELECT SUM(CASE WHEN is_new THEN 1 ELSE 0 END), COUNT(*) FROM delta")[0]
@@ -120,7 +121,7 @@ class Transaction:
 
 @contextmanager
 def transaction() -> Iterator[Transaction]:
-    """Open a connection and a transaction on ``redshift_default``; commit at the end, or roll back upon an exception."""
+    """Open a transaction on ``redshift_default``; commit at the end of the block, or roll back upon an exception."""
     from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
     connection = RedshiftSQLHook(redshift_conn_id="redshift_default").get_conn()
@@ -135,8 +136,10 @@ def transaction() -> Iterator[Transaction]:
 
 
 def statements(file: Path, **names: str) -> list[str]:
-    """Return the statements of a SQL file, with ``$names`` put in; the names must have been quoted by :func:`quoted`."""
-    return [statement for statement in sqlparse.split(Template(file.read_text()).substitute(names)) if statement.strip()]
+    """Return the statements of a SQL file, with ``$names`` put in, which :func:`quoted` must have quoted."""
+    return [
+        statement for statement in sqlparse.split(Template(file.read_text()).substitute(names)) if statement.strip()
+    ]
 
 
 def quoted(name: str) -> str:

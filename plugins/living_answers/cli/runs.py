@@ -97,7 +97,9 @@ def _days(day: str | None, first: str | None, last: str | None) -> list[str]:
     try:
         start, end = (date.fromisoformat(each or "") for each in (first or day, last or first or day))
     except ValueError:
-        raise typer.BadParameter("name a day (--day 2013-01-01) or a range (--from 2013-01-01 --to 2013-01-31)") from None
+        raise typer.BadParameter(
+            "name a day (--day 2013-01-01) or a range (--from 2013-01-01 --to 2013-01-31)"
+        ) from None
     if end < start:
         raise typer.BadParameter(f"the range ends on {end}, before it begins on {start}")
     return [(start + timedelta(days=offset)).isoformat() for offset in range((end - start).days + 1)]
@@ -116,8 +118,13 @@ def _variables() -> dict[str, str]:
 
 
 def _print_addresses(variables: dict[str, str]) -> None:
-    table = Table(box=None, show_header=False, title="The platform stays up (answers down stops it)", title_justify="left")
-    table.add_row("Airflow", f"{variables['AIRFLOW_URL']}  login {variables['AIRFLOW_USER']}, password {variables['AIRFLOW_PASSWORD']}")
+    table = Table(
+        box=None, show_header=False, title="The platform stays up (answers down stops it)", title_justify="left"
+    )
+    table.add_row(
+        "Airflow",
+        f"{variables['AIRFLOW_URL']}  login {variables['AIRFLOW_USER']}, password {variables['AIRFLOW_PASSWORD']}",
+    )
     table.add_row("Data Docs", variables.get("DATA_DOCS_URL", ""))
     table.add_row("Metrics", variables["METRICS_URL"])
     if "PROMETHEUS_URL" in variables:

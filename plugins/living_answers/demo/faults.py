@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-#: Every fault that the source knows, so that each is met within three days of flights. Transport faults strike a page once
-#: and a retry heals them; faults of rows, and the malformed page, stay until the source is mended.
+#: Every fault that the source knows, so that each is met within three days of flights. Transport faults strike a page
+#: once and a retry heals them; faults of rows, and the malformed page, stay until the source is mended.
 EVERY_FAULT: list[dict[str, Any]] = [
     {"kind": "http_500", "rate": 0.1},
     {"kind": "http_503", "rate": 0.06},

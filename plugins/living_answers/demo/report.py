@@ -14,7 +14,7 @@ from living_answers.ledger import engine
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The physical state of the warehouse's tables: PostgreSQL gives every written tuple a new place or transaction id."""
+    """The physical state of a table: PostgreSQL gives every written tuple a new place or transaction id."""
 
     rows: int
     digest: str
@@ -58,7 +58,18 @@ def _fingerprint(connection: Connection, table: str) -> Fingerprint:
 
 def print_steps(console: Console, since: datetime, title: str) -> None:
     """Print what each step read, wrote, rejected and took, summed over its days; failed tries are counted apart."""
-    table = Table("step", "days", "read", "written", "rejected", "duplicates", "seconds", "failed tries", title=title, title_justify="left")
+    table = Table(
+        "step",
+        "days",
+        "read",
+        "written",
+        "rejected",
+        "duplicates",
+        "seconds",
+        "failed tries",
+        title=title,
+        title_justify="left",
+    )
     for column in table.columns[1:]:
         column.justify = "right"
     query = text(
@@ -113,12 +124,22 @@ def print_proofs(console: Console, since: datetime) -> int:
         GROUP BY proof ORDER BY MIN(id)
         """
     )
-    table = Table("proof", "times", "expected", "observed", "", title="Proofs, the last or the worst of each", title_justify="left")
+    table = Table(
+        "proof",
+        "times",
+        "expected",
+        "observed",
+        "",
+        title="Proofs, the last or the worst of each",
+        title_justify="left",
+    )
     with engine().connect() as connection:
         rows = connection.execute(query, {"since": since}).all()
         expectations = connection.execute(
-            text("SELECT COUNT(*), SUM(CASE WHEN holds THEN 1 ELSE 0 END) FROM ledger.evidence "
-                 "WHERE recorded_at >= :since AND task_id = 'check_expectations'"),
+            text(
+                "SELECT COUNT(*), SUM(CASE WHEN holds THEN 1 ELSE 0 END) FROM ledger.evidence "
+                "WHERE recorded_at >= :since AND task_id = 'check_expectations'"
+            ),
             {"since": since},
         ).one()
     for row in rows:
@@ -131,7 +152,14 @@ def print_proofs(console: Console, since: datetime) -> int:
 
 def print_changes(console: Console, before: dict[str, Fingerprint], after: dict[str, Fingerprint]) -> list[str]:
     """Print each table's rows before and after, and whether a tuple was written; return the tables that changed."""
-    table = Table("table", "rows before", "rows after", "tuples", title="The warehouse, before and after the second pass", title_justify="left")
+    table = Table(
+        "table",
+        "rows before",
+        "rows after",
+        "tuples",
+        title="The warehouse, before and after the second pass",
+        title_justify="left",
+    )
     changed = [name for name in after if before[name] != after[name]]
     for name, mark in after.items():
         same = "[green]none written[/]" if name not in changed else "[red]written[/]"

@@ -17,7 +17,12 @@ from living_answers.follow import Cell, Follower
 
 DAYS = ("2013-01-01", "2013-01-02", "2013-01-03")
 PASS_SECONDS = 300
-SIGNS = {"success": "[green]done[/]", "failed": "[red]failed[/]", "running": "[yellow]running[/]", "queued": "[dim]queued[/]"}
+SIGNS = {
+    "success": "[green]done[/]",
+    "failed": "[red]failed[/]",
+    "running": "[yellow]running[/]",
+    "queued": "[dim]queued[/]",
+}
 
 
 class DemoFailed(RuntimeError):
@@ -61,7 +66,9 @@ class Demo:
 
         failed = report.print_proofs(self.console, start)
         if changed or failed or left:
-            raise DemoFailed(f"{failed} proofs fail, {len(changed)} tables changed in the second pass, {left} letters are left")
+            raise DemoFailed(
+                f"{failed} proofs fail, {len(changed)} tables changed in the second pass, {left} letters are left"
+            )
 
     def pass_over(self) -> None:
         """Lead the days through the main job, showing the progress.

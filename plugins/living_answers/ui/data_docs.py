@@ -1,6 +1,7 @@
 """Serves Great Expectations' Data Docs under Airflow's own login.
 
-Airflow does not guard a plugin's routes: each of ours asks for the user itself. A mounted StaticFiles would be open to all.
+Airflow does not guard a plugin's routes: each of ours asks for the user itself. A mounted StaticFiles would be open to
+all.
 """
 
 from __future__ import annotations

@@ -15,5 +15,11 @@ class LivingAnswersPlugin(AirflowPlugin):
     name = "living_answers"
     fastapi_apps: ClassVar[list[Any]] = [{"app": data_docs, "url_prefix": "/data-docs", "name": "data-docs"}]
     external_views: ClassVar[list[Any]] = [
-        {"name": "Data Docs", "href": "/data-docs/", "destination": "nav", "category": "browse", "url_route": "data-docs"}
+        {
+            "name": "Data Docs",
+            "href": "/data-docs/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "data-docs",
+        }
     ]
