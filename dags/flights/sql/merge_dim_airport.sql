@@ -25,17 +25,20 @@ WHERE
 
 MERGE INTO warehouse.dim_airport
 USING delta ON dim_airport.faa = delta.faa
-WHEN MATCHED THEN UPDATE SET
-    name = delta.name,
-    lat = delta.lat,
-    lon = delta.lon,
-    alt = delta.alt,
-    tz = delta.tz,
-    dst = delta.dst,
-    tzone = delta.tzone,
-    updated_at = delta.updated_at,
-    row_hash = delta.row_hash
-WHEN NOT MATCHED THEN INSERT (faa, name, lat, lon, alt, tz, dst, tzone, updated_at, row_hash)
+WHEN MATCHED THEN
+    UPDATE
+        SET
+            name = delta.name,
+            lat = delta.lat,
+            lon = delta.lon,
+            alt = delta.alt,
+            tz = delta.tz,
+            dst = delta.dst,
+            tzone = delta.tzone,
+            updated_at = delta.updated_at,
+            row_hash = delta.row_hash
+WHEN NOT MATCHED THEN
+    INSERT (faa, name, lat, lon, alt, tz, dst, tzone, updated_at, row_hash)
     VALUES (
         delta.faa, delta.name, delta.lat, delta.lon, delta.alt, delta.tz, delta.dst, delta.tzone, delta.updated_at,
         delta.row_hash

@@ -15,9 +15,12 @@ WHERE
 
 MERGE INTO warehouse.dim_carrier
 USING delta ON dim_carrier.carrier = delta.carrier
-WHEN MATCHED THEN UPDATE SET
-    name = delta.name,
-    updated_at = delta.updated_at,
-    row_hash = delta.row_hash
-WHEN NOT MATCHED THEN INSERT (carrier, name, updated_at, row_hash)
+WHEN MATCHED THEN
+    UPDATE
+        SET
+            name = delta.name,
+            updated_at = delta.updated_at,
+            row_hash = delta.row_hash
+WHEN NOT MATCHED THEN
+    INSERT (carrier, name, updated_at, row_hash)
     VALUES (delta.carrier, delta.name, delta.updated_at, delta.row_hash);

@@ -1,7 +1,7 @@
 -- What: brings fact_flight up to date with one day's staged flights, writing only rows that are new or changed.
 -- Grain: one flight. Engine: Redshift, PostgreSQL 15 or newer.
--- Redshift's MERGE takes a table, not a query, as its source, and has no WHEN MATCHED AND: so the rows that need writing
--- are set aside first. An unchanged day gives an empty delta, and MERGE then writes no tuple.
+-- Redshift's MERGE takes a table as its source, not a query, and has no WHEN MATCHED AND: so the rows that need writing are
+-- set aside first. An unchanged day gives an empty delta, and MERGE then writes no tuple.
 -- A staged row older than the loaded one never wins: a stale file may be replayed without harm.
 CREATE TEMP TABLE delta AS
 SELECT DISTINCT
@@ -15,25 +15,27 @@ WHERE
 
 MERGE INTO warehouse.fact_flight
 USING delta ON fact_flight.flight_id = delta.flight_id
-WHEN MATCHED THEN UPDATE SET
-    flight_date = delta.flight_date,
-    carrier = delta.carrier,
-    flight_number = delta.flight_number,
-    tailnum = delta.tailnum,
-    origin = delta.origin,
-    dest = delta.dest,
-    sched_dep_time = delta.sched_dep_time,
-    dep_time = delta.dep_time,
-    dep_delay = delta.dep_delay,
-    sched_arr_time = delta.sched_arr_time,
-    arr_time = delta.arr_time,
-    arr_delay = delta.arr_delay,
-    air_time = delta.air_time,
-    distance = delta.distance,
-    sched_dep_at = delta.sched_dep_at,
-    cancelled = delta.cancelled,
-    updated_at = delta.updated_at,
-    row_hash = delta.row_hash
+WHEN MATCHED THEN
+    UPDATE
+        SET
+            flight_date = delta.flight_date,
+            carrier = delta.carrier,
+            flight_number = delta.flight_number,
+            tailnum = delta.tailnum,
+            origin = delta.origin,
+            dest = delta.dest,
+            sched_dep_time = delta.sched_dep_time,
+            dep_time = delta.dep_time,
+            dep_delay = delta.dep_delay,
+            sched_arr_time = delta.sched_arr_time,
+            arr_time = delta.arr_time,
+            arr_delay = delta.arr_delay,
+            air_time = delta.air_time,
+            distance = delta.distance,
+            sched_dep_at = delta.sched_dep_at,
+            cancelled = delta.cancelled,
+            updated_at = delta.updated_at,
+            row_hash = delta.row_hash
 WHEN NOT MATCHED THEN INSERT (
     flight_id, flight_date, carrier, flight_number, tailnum, origin, dest, sched_dep_time, dep_time, dep_delay,
     sched_arr_time, arr_time, arr_delay, air_time, distance, sched_dep_at, cancelled, updated_at, row_hash

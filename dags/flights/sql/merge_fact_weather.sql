@@ -38,17 +38,19 @@ WHERE loaded.origin IS NULL OR staged.row_hash <> loaded.row_hash;
 
 MERGE INTO warehouse.fact_weather
 USING delta ON fact_weather.origin = delta.origin AND fact_weather.observed_at = delta.observed_at
-WHEN MATCHED THEN UPDATE SET
-    temp = delta.temp,
-    dewp = delta.dewp,
-    humid = delta.humid,
-    wind_dir = delta.wind_dir,
-    wind_speed = delta.wind_speed,
-    wind_gust = delta.wind_gust,
-    precip = delta.precip,
-    pressure = delta.pressure,
-    visib = delta.visib,
-    row_hash = delta.row_hash
+WHEN MATCHED THEN
+    UPDATE
+        SET
+            temp = delta.temp,
+            dewp = delta.dewp,
+            humid = delta.humid,
+            wind_dir = delta.wind_dir,
+            wind_speed = delta.wind_speed,
+            wind_gust = delta.wind_gust,
+            precip = delta.precip,
+            pressure = delta.pressure,
+            visib = delta.visib,
+            row_hash = delta.row_hash
 WHEN NOT MATCHED THEN INSERT (
     origin, observed_at, temp, dewp, humid, wind_dir, wind_speed, wind_gust, precip, pressure, visib, row_hash
 ) VALUES (

@@ -1,4 +1,5 @@
--- What: the tables that people read. The queries that fill them stand in dags/flights/sql/. Engine: Redshift, PostgreSQL.
+-- What: the tables that people read. The queries that fill them stand in dags/flights/sql/.
+-- Engine: Redshift, PostgreSQL.
 CREATE TABLE IF NOT EXISTS marts.delay_by_carrier_month (
     carrier VARCHAR(2) NOT NULL,
     carrier_name VARCHAR(100),
