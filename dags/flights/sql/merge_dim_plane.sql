@@ -1,5 +1,5 @@
--- What: brings dim_plane up to date with the staged snapshot. It is a slowly changing dimension of type 2: a change closes
---       the current row and opens a new one, so that a flight finds the plane as it was on its day.
+-- What: brings dim_plane up to date with the staged snapshot. It is a slowly changing dimension of type 2: a change
+--       closes the current row and opens a new one, so that a flight finds the plane as it was on its day.
 -- Grain: one version of a plane. Engine: Redshift, PostgreSQL 15 or newer.
 -- The first version holds since ever: the source cannot say when a plane began to be as it is.
 CREATE TEMP TABLE delta AS

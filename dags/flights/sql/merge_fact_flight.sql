@@ -1,7 +1,7 @@
 -- What: brings fact_flight up to date with one day's staged flights, writing only rows that are new or changed.
 -- Grain: one flight. Engine: Redshift, PostgreSQL 15 or newer.
--- Redshift's MERGE takes a table as its source, not a query, and has no WHEN MATCHED AND: so the rows that need writing are
--- set aside first. An unchanged day gives an empty delta, and MERGE then writes no tuple.
+-- Redshift's MERGE takes a table as its source, not a query, and has no WHEN MATCHED AND: so the rows that need writing
+-- are set aside first. An unchanged day gives an empty delta, and MERGE then writes no tuple.
 -- A staged row older than the loaded one never wins: a stale file may be replayed without harm.
 CREATE TEMP TABLE delta AS
 SELECT DISTINCT
