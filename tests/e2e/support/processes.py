@@ -1,0 +1,20 @@
+"""The processes of the platform's scheduler, for the tests that kill one."""
+
+import psutil
+from embedded.home import Home
+from embedded.process import PidFile
+
+
+def busy_workers(home: Home) -> list[psutil.Process]:
+    """The workers (Airflow calls them supervisors) that have a task's process below them."""
+    entry = PidFile.read(home.pid_file("airflow-scheduler"))
+    assert entry, "the scheduler has no pid file"
+    workers = psutil.Process(entry.pid).children()
+    return [worker for worker in workers if _tasks_of(worker)]
+
+
+def _tasks_of(worker: psutil.Process) -> list[psutil.Process]:
+    try:
+        return worker.children()
+    except psutil.NoSuchProcess:
+        return []

@@ -1,0 +1,109 @@
+"""A kill -9 at every failpoint: the warehouse then holds what a run without faults gives, row for row."""
+
+import datetime as dt
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import crash_matrix, days, source
+from support.crash_matrix import Crash
+from support.pipeline import Pipeline, wait_until
+from support.warehouse import Warehouse
+
+from living_answers.airflow_api import MAIN_JOB
+from living_answers.demo.faults import FaultControl, malformed_page
+from living_answers.failpoints import REGISTRY, arm, armed
+
+pytestmark = pytest.mark.timeout(900)
+#: Struck only while a snapshot of the reference data is new, and while a dead letter waits: these need a preparation.
+REFERENCE, REPLAY = "ingest.reference_stored", "replay.after_pull"
+DAYS = {
+    failpoint: str(dt.date.fromisoformat(days.FIRST_CRASH) + dt.timedelta(days=number))
+    for number, failpoint in enumerate(REGISTRY)
+}
+AIRPORTS = "raw/airports/snapshot.jsonl"
+
+
+@pytest.fixture(scope="module")
+def crashes(
+    pipeline: Pipeline, warehouse: Warehouse, levers: FaultControl, failpoints: Path, s3: Any
+) -> dict[str, Crash]:
+    """Kill at every failpoint, all days in flight together, and wait until every day is through."""
+    for failpoint, day in DAYS.items():
+        if failpoint != REPLAY:
+            arm(failpoints, failpoint, day)
+    follower = pipeline.follow(DAYS.values())
+    _renew_reference_data(pipeline, s3)
+    levers.set([malformed_page(DAYS[REPLAY], 2)])
+    for failpoint, day in DAYS.items():
+        if failpoint != REFERENCE:
+            pipeline.api.trigger("flights_ingest", partition_key=day)
+    pipeline.arrive(follower, 700)
+    levers.clear()
+    _replay_and_kill(pipeline, warehouse, failpoints)
+    assert armed(failpoints) == [], "these failpoints were not reached"
+    return {failpoint: _crash(failpoint, day, pipeline, warehouse) for failpoint, day in DAYS.items()}
+
+
+def _renew_reference_data(pipeline: Pipeline, s3: Any) -> None:
+    """Take a snapshot away, and let one day alone fetch it: what is unchanged is not fetched, and meets no failpoint."""
+    s3.delete_object(Bucket="lake", Key=AIRPORTS)
+    run_id = pipeline.api.trigger("flights_ingest", partition_key=DAYS[REFERENCE])
+    pipeline.succeed("flights_ingest", run_id)
+
+
+def _replay_and_kill(pipeline: Pipeline, warehouse: Warehouse, failpoints: Path) -> None:
+    day = DAYS[REPLAY]
+    assert warehouse.letters(day) == [("page", day, "page-00002")]
+    follower = pipeline.follow([day], MAIN_JOB[1:])
+    arm(failpoints, REPLAY, day)
+    pipeline.replay(day)
+    pipeline.arrive(follower, 200)
+
+
+def _crash(failpoint: str, day: str, pipeline: Pipeline, warehouse: Warehouse) -> Crash:
+    killed, tries = _killed_task(failpoint, day, pipeline)
+    expected, found = Counter(source.rows_of(day).values()), warehouse.flights(day)
+    wrong = (expected - found) + (found - expected)
+    return Crash(failpoint, REGISTRY[failpoint], killed, tries, expected.total(), found.total(), wrong.total())
+
+
+def _killed_task(failpoint: str, day: str, pipeline: Pipeline) -> tuple[str, int]:
+    """The task one of whose tries ended by SIGKILL, and how many tries it took."""
+    dag_id = f"flights_{failpoint.partition('.')[0]}"
+    runs = pipeline.api.runs(dag_id, limit=1) if failpoint == REPLAY else pipeline.runs_of(dag_id, day)
+    for task in pipeline.api.tasks(dag_id, runs[0]["dag_run_id"]):
+        for attempt in range(1, task["try_number"]):
+            if "SIGKILL" in pipeline.log(task, attempt):
+                return f"{dag_id}.{task['task_id']}", task["try_number"]
+    raise AssertionError(f"{failpoint}: no task of {dag_id} was killed on {day}")
+
+
+@pytest.mark.parametrize("failpoint", REGISTRY)
+def test_the_day_is_what_a_run_without_faults_gives(failpoint: str, crashes: dict[str, Crash]) -> None:
+    crash = crashes[failpoint]
+    assert crash.tries >= 2
+    assert crash.expected > 0
+    assert (crash.found, crash.wrong) == (crash.expected, 0)
+
+
+def test_nothing_is_doubled_left_or_lost_beside_the_flights(crashes: dict[str, Crash], warehouse: Warehouse) -> None:
+    assert warehouse.wrong_dimensions() == []
+    assert warehouse.letters(*DAYS.values()) == []
+    wait_until(lambda: not warehouse.left_in_staging(), 60, f"staging tables are left: {warehouse.left_in_staging()}")
+
+
+def test_each_batch_was_loaded_once(crashes: dict[str, Crash], warehouse: Warehouse) -> None:
+    inserted = {failpoint: sum(warehouse.inserted(day)) for failpoint, day in DAYS.items()}
+    assert inserted == {failpoint: crash.expected for failpoint, crash in crashes.items()}
+
+
+def test_the_documentation_shows_the_matrix(crashes: dict[str, Crash], request: pytest.FixtureRequest) -> None:
+    page = crash_matrix.page(crashes.values())
+    print(crash_matrix.table(crashes.values()))
+    if request.config.getoption("--write-crash-matrix", default=False):
+        crash_matrix.PAGE.write_text(page)
+    assert crash_matrix.PAGE.read_text() == page, (
+        "write it anew: pytest tests/e2e/test_crash_matrix.py --write-crash-matrix"
+    )
