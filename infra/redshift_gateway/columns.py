@@ -58,8 +58,13 @@ def accepts(column: Column, data: Any) -> bool:
     return bool(check(data)) if check else _is_text(data)
 
 
+_TEXT_LIKE = (
+    pt.is_string, pt.is_large_string, pt.is_string_view, pt.is_binary, pt.is_large_binary, pt.is_binary_view,
+)  # fmt: skip
+
+
 def _is_text(data: Any) -> bool:
-    return bool(pt.is_string(data) or pt.is_large_string(data) or pt.is_binary(data) or pt.is_large_binary(data))
+    return any(check(data) for check in _TEXT_LIKE)
 
 
 _SMALL = (pa.int8(), pa.uint8(), pa.int16())

@@ -12,6 +12,13 @@ from redshift_gateway.objects import S3Object
 from redshift_gateway.source import BLOCK, Block, Source, written
 
 _ROWS = 8192  # a batch; sixteen columns make about a megabyte of CSV
+# Text types that Arrow's CSV writer does not take, and what they are written as.
+_UNWRITABLE = {
+    pa.binary(): pa.string(),
+    pa.large_binary(): pa.large_string(),
+    pa.string_view(): pa.string(),
+    pa.binary_view(): pa.string(),
+}
 
 
 def blocks(source: Source) -> Iterator[Block]:
@@ -54,6 +61,6 @@ def _plain_array(array: Any) -> Any:
     if pa.types.is_timestamp(kind) and (kind.tz is not None or kind.unit == "ns"):
         zone = "UTC" if kind.tz is not None else None
         return array.cast(pa.timestamp("us", zone), safe=False)
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return array.cast(pa.string() if pa.types.is_binary(kind) else pa.large_string())
+    if kind in _UNWRITABLE:
+        return array.cast(_UNWRITABLE[kind])
     return array
