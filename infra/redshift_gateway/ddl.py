@@ -6,6 +6,8 @@ from redshift_gateway.errors import syntax_error
 from redshift_gateway.lexer import Kind, Token, significant
 
 WORDS = frozenset({"distkey", "sortkey", "diststyle", "encode", "identity", "backup", "super", "nvarchar"})
+_TYPES = {"super": "jsonb", "nvarchar": "varchar"}
+_BEFORE_A_NAME = ("(", ",", "column", "table", "add")  # what follows is a column's name, whatever word it is
 
 
 def translate(tokens: list[Token]) -> list[Token]:
@@ -14,21 +16,23 @@ def translate(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
     while rest:
         token = rest.pop(0)
-        if token.word == "identity":
+        if token.word in ("compound", "interleaved") and _next(rest) == "sortkey":
+            continue
+        if token.word not in WORDS or _last(kept) in _BEFORE_A_NAME:
+            kept.append(_maximum(token, kept, rest))
+        elif token.word == "identity":
             kept += _identity(kept, rest)
         elif token.word in _ATTRIBUTES:
             _ATTRIBUTES[token.word](rest)
-        elif token.word not in ("compound", "interleaved") or _next(rest) != "sortkey":
-            kept.append(_type(token, kept, rest))
+        elif token.word in _TYPES:
+            kept.append(Token(Kind.WORD, _TYPES[token.word]))
     return _temporary_table(kept)
 
 
-def _type(token: Token, kept: list[Token], rest: list[Token]) -> Token:
-    """VARCHAR(MAX), SUPER and NVARCHAR by PostgreSQL's names; every other token as it is."""
-    if token.word == "max" and _last(kept) == "(" and _next(rest) == ")":
-        return Token(Kind.NUMBER, "65535")
-    renamed = {"super": "jsonb", "nvarchar": "varchar"}.get(token.word)
-    return Token(Kind.WORD, renamed) if renamed else token
+def _maximum(token: Token, kept: list[Token], rest: list[Token]) -> Token:
+    """VARCHAR(MAX) by its length; every other token as it is."""
+    is_maximum = token.word == "max" and _last(kept) == "(" and _next(rest) == ")"
+    return Token(Kind.NUMBER, "65535") if is_maximum else token
 
 
 def _temporary_table(tokens: list[Token]) -> list[Token]:

@@ -84,10 +84,11 @@ class Session:
         of it must not run.
         """
         in_batch, self._in_batch = self._in_batch, False
+        await self._backend.idle.wait()  # what the client has synced already: those answers are its own
         if in_batch:
             self._backend.hidden += 1
             self._backend.send(wire.message(wire.SYNC), 1)
-        await self._backend.idle.wait()
+            await self._backend.idle.wait()
         self._skipping = in_batch and self._backend.failed
 
     async def _translated(self, sql: bytes) -> Translation:

@@ -22,6 +22,8 @@ def test_tokens_give_the_statement_back(sql: str) -> None:
         ("delete from s.t using #t where t.k = #t.k", 'delete from s.t using "#t" where t.k = "#t".k'),
         ("insert into #t select '#x' -- #y", "insert into \"#t\" select '#x' -- #y"),
         ("create table t (a int encode az64 distkey, b varchar(max))", "create table t (a int  , b varchar(65535))"),
+        ("create table t (super super, sortkey int sortkey)", "create table t (super jsonb, sortkey int )"),
+        ("alter table t add super super", "alter table t add super jsonb"),
         ("create table t diststyle all compound sortkey (a, b) as select 1", "create table t    as select 1"),
         (
             "create table t (i bigint identity(1, 1))",
