@@ -2,8 +2,9 @@
 
 import contextlib
 import fcntl
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import psutil
 
@@ -16,6 +17,7 @@ from embedded.connections import Connections
 from embedded.credentials import Credentials
 from embedded.home import Home
 from embedded.moto import Moto
+from embedded.ports import is_free
 from embedded.postgres import Postgres, Role
 from embedded.process import PidFile, end, marked
 from embedded.prometheus import Prometheus, binary
@@ -104,6 +106,7 @@ def up(home: Home, report: Report, note: Callable[[str], None] = print) -> Platf
         platform = Platform.load(home)
         running = {service.name for service in platform.services() if _alive(service)}
         held = [name for name in Ports.__dataclass_fields__ if _holder(name) in running]
+        _clear_remains(platform, running)
         ports, notes = settle(platform.ports, held)
         ports.save(home.root / "ports.json")
         for sentence in notes:
@@ -166,6 +169,19 @@ def _memory(process: psutil.Process) -> int:
 def _alive(service: Service) -> bool:
     entry = PidFile.read(service.home.pid_file(service.name))
     return bool(entry and entry.process())
+
+
+def _clear_remains(platform: Platform, running: set[str]) -> None:
+    """End what killed services left, and wait for their ports: its last thread holds them after a process looks dead."""
+    killed = {service.name for service in platform.services() if PidFile.read(platform.home.pid_file(service.name))}
+    killed -= running
+    for service in platform.services():
+        if service.name in killed:
+            service.stop()
+    ports = [port for name, port in asdict(platform.ports).items() if _holder(name) in killed]
+    deadline = time.monotonic() + 5
+    while not all(is_free(port) for port in ports) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _holder(port_name: str) -> str:

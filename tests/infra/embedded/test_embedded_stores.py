@@ -1,11 +1,16 @@
 """PostgreSQL and the S3 server as the embedded platform starts them."""
 
+from pathlib import Path
 from typing import Any
 
 import boto3
 import psycopg
 import pytest
 from botocore.exceptions import ClientError
+
+from embedded.home import Home
+from embedded.ports import unused
+from embedded.postgres import Postgres, Role
 
 
 def test_postgres_is_18_and_asks_for_the_password(postgres: Any) -> None:
@@ -36,3 +41,31 @@ def test_s3_keeps_an_object_and_refuses_a_wrong_key(s3: Any) -> None:
     assert client(s3.secret_key).get_object(Bucket=s3.bucket, Key="a/b.txt")["Body"].read() == b"body"
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         client("wrong").get_object(Bucket=s3.bucket, Key="a/b.txt")
+
+
+def test_postgres_starts_below_a_folder_that_others_cannot_enter(tmp_path: Path) -> None:
+    """As root, PostgreSQL must not run as root, and here nobody cannot reach its files."""
+    tmp_path.chmod(0o700)
+    home = Home(tmp_path / "platform")
+    home.create()
+    service = Postgres(home, unused(), "pw", (Role("someone", "else's"),))
+    try:
+        service.start()
+        service.ready()
+        with psycopg.connect(service.url("someone", service.roles[0])) as connection:
+            assert connection.execute("select current_user").fetchone() == ("someone",)
+    finally:
+        service.stop()
+
+
+def test_a_half_made_cluster_is_made_again(tmp_path: Path) -> None:
+    home = Home(tmp_path / "platform")
+    home.create()
+    service = Postgres(home, unused(), "pw")
+    service.directory.mkdir()
+    (service.directory / "PG_VERSION").write_text("18\n")
+    try:
+        service.start()
+        assert service.answers() is None
+    finally:
+        service.stop()
