@@ -172,7 +172,7 @@ def _alive(service: Service) -> bool:
 
 
 def _clear_remains(platform: Platform, running: set[str]) -> None:
-    """End what killed services left, and wait for their ports: its last thread holds them after a process looks dead."""
+    """End what killed services left, and wait for their ports: threads hold them after the process looks dead."""
     killed = {service.name for service in platform.services() if PidFile.read(platform.home.pid_file(service.name))}
     killed -= running
     for service in platform.services():
