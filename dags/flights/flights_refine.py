@@ -14,8 +14,8 @@ quarantine with the rule that it breaks, or the count of duplicates; the job fai
 | --- | --- | --- |
 | *AccountingError* | the job lost or doubled rows | a defect of the job: keep the raw pages, open an issue with the report |
 | *every row is accounted for* fails | files in the lake differ from what the job reported | rerun the day; if it stays, another runner writes there |
-| many letters with one rule | the source changed, or a rule is too strict | compare the payload with the rule in `jobs/refine_flights.py`; mend; run `flights_replay` |
-| the report names a drifted field | the source renamed, retyped or added a field | mapped ones need nothing; for others add a rule to the job |
+| many letters with one rule | the source changed, or a rule is too strict | compare the payload with the rule in `jobs/flight_contract.py`; mend; run `flights_replay` |
+| the report names a drifted field | the source renamed, retyped or added a field | mapped ones need nothing; for others add an alias to `jobs/flight_contract.py` |
 | no space left on device | the scratch folder is full | free space; the task retries and starts from the raw pages |
 
 **Then.** Rerunning is harmless: the same pages give the same file under the same name.

@@ -24,10 +24,27 @@ class Lake:
 
     @classmethod
     def connect(cls) -> Lake:
-        """The bucket that the Airflow variable ``lake_bucket`` names."""
+        """The bucket that the Airflow variable ``lake_bucket`` names.
+
+        Raises:
+            LakeError: the bucket is gone.
+        """
         from airflow.sdk import Variable
 
-        return cls(bucket=Variable.get("lake_bucket"))
+        lake = cls(bucket=Variable.get("lake_bucket"))
+        lake.check()
+        return lake
+
+    def check(self) -> None:
+        """Ask for the bucket. SeaweedFS makes a missing one when an object is written, and would hide that it was lost.
+
+        Raises:
+            LakeError: the bucket is gone.
+        """
+        try:
+            self.client.head_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            raise LakeError(self._explain(error, "", missing="NoSuchBucket")) from error
 
     @cached_property
     def client(self) -> Any:
@@ -124,11 +141,12 @@ class Lake:
             raise LakeError(self._explain(error, key)) from error
         return answer
 
-    def _explain(self, error: ClientError, key: str) -> str:
+    def _explain(self, error: ClientError, key: str, missing: str = "NoSuchKey") -> str:
         code = error.response.get("Error", {}).get("Code", "unknown")
+        code = missing if code == "404" else code  # HEAD has no body that could say what is missing
         remedy = {
             "NoSuchBucket": "the bucket is gone: create it again (answers up does), then rerun the day's ingest",
             "NoSuchKey": "the object is not there: rerun the step that writes it",
-            "404": "the object is not there: rerun the step that writes it",
+            "InternalError": "the S3 server failed: is its disk full? Its log says more; the task's retry goes on from here",
         }.get(code, "see the S3 server's log")
         return f"s3://{self.bucket}/{key}: {code}; {remedy}"

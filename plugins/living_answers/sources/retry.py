@@ -18,7 +18,10 @@ LONGEST_REASON = 500
 
 
 class SourceRetryPolicy(RetryPolicy):
-    """Transient errors wait and try again, permanent ones fail at once, all others follow the task's own settings.
+    """Transient errors wait and try again, permanent ones fail at once, all others are tried `other_tries` times.
+
+    A task that asks a source has many retries, which only the source's bad moments should use up: a defect of ours
+    fails as quickly as anywhere else.
 
     The wait is exponential with full jitter: between nothing and `base_seconds` times two to the power of the tries so
     far, up to `cap_seconds` (Marc Brooker, "Exponential Backoff And Jitter", AWS, 2015). What a source asks for in
@@ -32,6 +35,7 @@ class SourceRetryPolicy(RetryPolicy):
         cap_seconds: float = 60.0,
         longest_wait_seconds: float = 900.0,
         seed: int | None = None,
+        other_tries: int = 4,
     ) -> None:
         """Raises ValueError unless 0 < base <= cap."""
         if not 0 < base_seconds <= cap_seconds:
@@ -40,6 +44,7 @@ class SourceRetryPolicy(RetryPolicy):
         self.cap_seconds = cap_seconds
         self.longest_wait_seconds = longest_wait_seconds
         self.seed = seed
+        self.other_tries = other_tries
 
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
         """Decide about a failed try; `try_number` counts from 1."""
@@ -49,7 +54,7 @@ class SourceRetryPolicy(RetryPolicy):
         if isinstance(exception, TransientError):
             delay = self.delay_seconds(try_number, exception.retry_after)
             return RetryDecision.retry(timedelta(seconds=delay), reason)
-        return RetryDecision.default()
+        return RetryDecision.default() if try_number < self.other_tries else RetryDecision.fail(reason)
 
     def delay_seconds(self, try_number: int, retry_after: float | None = None) -> float:
         """How long to wait after the try of this number, in seconds."""
@@ -69,6 +74,7 @@ class SourceRetryPolicy(RetryPolicy):
             "cap_seconds": self.cap_seconds,
             "longest_wait_seconds": self.longest_wait_seconds,
             "seed": self.seed,
+            "other_tries": self.other_tries,
         }
 
     @classmethod

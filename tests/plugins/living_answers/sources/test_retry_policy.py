@@ -40,8 +40,9 @@ def test_a_permanent_error_fails_at_once_with_its_reason(error):
     assert POLICY.evaluate(error("put it right"), 1, 5) == RetryDecision.fail(f"{error.__name__}: put it right")
 
 
-def test_other_errors_follow_the_task():
-    assert POLICY.evaluate(ValueError("x"), 1, 5) == RetryDecision.default()
+def test_other_errors_follow_the_task_a_few_times():
+    assert POLICY.evaluate(ValueError("x"), 3, 12) == RetryDecision.default()
+    assert POLICY.evaluate(ValueError("x"), 4, 12) == RetryDecision.fail("ValueError: x")
 
 
 @given(st.integers(1, 10_000), st.integers(0, 1000))
