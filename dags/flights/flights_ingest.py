@@ -13,6 +13,7 @@ with its ETag, which the *asset state store* keeps: unchanged data costs one req
 | --- | --- | --- |
 | `pull_flights` is up for retry, *RateLimited* or *ServerFault* | the source asked us to wait, or has a bad moment | nothing: the retry policy waits as told, with jitter |
 | *CircuitOpen* | five failures in a row, from all tasks together: the source is down | look at the source; the retries go on by themselves once it answers |
+| *NoSuchDay*, failed at the first try | the partition key is no day of 2013 | trigger again with one that is |
 | *Unauthorised*, *Forbidden*, *BadRequest*, failed at the first try | asking again cannot help | mend the connection `flights_api`, or the day asked for |
 | the run is green, and a dead letter is open | a page could not be read, twice | mend the source, then run `flights_replay` |
 | *the source's count is accounted for* fails | rows were lost or doubled on the way | do not load: compare `raw/flights/day=.../_manifest.json` with the source |

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from airflow.sdk import Asset, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
 
 RAW = Asset("raw_flights", group="flights")
 REFINED = Asset("refined_flights", group="flights")
@@ -21,6 +22,12 @@ REFERENCE = Asset("reference_data", group="flights")
 REFERENCE_DATASETS = ("carriers", "airports", "planes")
 
 OWNER = "data-platform"
+#: The days that the source has.
+FIRST_DAY, LAST_DAY = "2013-01-01", "2013-12-31"
+
+
+class NoSuchDay(AirflowFailException, ValueError):
+    """The run names no day that the source has. It fails at the first try: its key stays what it is."""
 
 
 def raw_prefix(dataset: str, day: str) -> str:
@@ -64,7 +71,7 @@ def day_of_run() -> str:
     The day is the run's partition key; a run started by hand may name it in the param ``day`` instead.
 
     Raises:
-        ValueError: the run has neither, or it is no calendar day. The message says how to give one.
+        NoSuchDay: the run has neither, or it is no day that the source has. The message says how to give one.
     """
     context = get_current_context()
     return parse_day(context.get("partition_key") or context["params"].get("day"))
@@ -74,12 +81,15 @@ def parse_day(value: Any) -> str:
     """Return ``value`` as ``YYYY-MM-DD``.
 
     Raises:
-        ValueError: it is missing, or no calendar day.
+        NoSuchDay: it is missing, no calendar day, or outside the source's year.
     """
-    remedy = "give a partition key such as 2013-01-01, or the param 'day': answers run flights --day 2013-01-01"
+    remedy = "give a partition key such as 2013-01-01 (or the param 'day'), for instance: answers run flights --day 2013-01-01"
     if not value:
-        raise ValueError(f"this run has no day to work on: {remedy}")
+        raise NoSuchDay(f"this run has no day to work on: {remedy}")
     try:
-        return date.fromisoformat(str(value)).isoformat()
+        day = date.fromisoformat(str(value)).isoformat()
     except ValueError:
-        raise ValueError(f"{value!r} is not a calendar day: {remedy}") from None
+        raise NoSuchDay(f"{value!r} is not a calendar day: {remedy}") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise NoSuchDay(f"the source has no flights on {day}, only from {FIRST_DAY} to {LAST_DAY}: {remedy}")
+    return day

@@ -147,6 +147,6 @@ class Lake:
         remedy = {
             "NoSuchBucket": "the bucket is gone: create it again (answers up does), then rerun the day's ingest",
             "NoSuchKey": "the object is not there: rerun the step that writes it",
-            "InternalError": "the S3 server failed: is its disk full? Its log says more; the task's retry goes on from here",
+            "InternalError": "the S3 server failed: is its disk full? See its log; the task's retry goes on from here",
         }.get(code, "see the S3 server's log")
         return f"s3://{self.bucket}/{key}: {code}; {remedy}"
