@@ -83,7 +83,7 @@ def parse_day(value: Any) -> str:
     Raises:
         NoSuchDay: it is missing, no calendar day, or outside the source's year.
     """
-    remedy = "give a partition key such as 2013-01-01 (or the param 'day'), for instance: answers run flights --day 2013-01-01"
+    remedy = "give a partition key such as 2013-01-01, or the param 'day': answers run flights --day 2013-01-01"
     if not value:
         raise NoSuchDay(f"this run has no day to work on: {remedy}")
     try:
