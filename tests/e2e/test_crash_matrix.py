@@ -47,7 +47,7 @@ def crashes(
 
 
 def _renew_reference_data(pipeline: Pipeline, s3: Any) -> None:
-    """Take a snapshot away, and let one day alone fetch it: what is unchanged is not fetched, and meets no failpoint."""
+    """Take a snapshot away and let one day alone fetch it: what is not new meets no failpoint."""
     s3.delete_object(Bucket="lake", Key=AIRPORTS)
     run_id = pipeline.api.trigger("flights_ingest", partition_key=DAYS[REFERENCE])
     pipeline.succeed("flights_ingest", run_id)

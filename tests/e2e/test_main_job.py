@@ -1,4 +1,4 @@
-"""Three days with every fault on: what is loaded and what waits are together exactly the flights of the source's file."""
+"""Three days with every fault on: what is loaded and what waits are together exactly the flights of the file."""
 
 import time
 from collections import Counter

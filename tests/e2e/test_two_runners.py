@@ -12,7 +12,6 @@ from support.processes import busy_workers
 from support.warehouse import Warehouse, changed_tables
 
 from embedded.platform import Platform, up
-from living_answers.airflow_api import MAIN_JOB
 from living_answers.demo.faults import FaultControl
 from living_answers.failpoints import arm, armed
 

@@ -7,23 +7,15 @@ from pathlib import Path
 PAGE = Path(__file__).parents[3] / "docs" / "crash-matrix.md"
 HEAD = """# Crash matrix
 
-Each row is a day of its own. The task's process is killed with SIGKILL at the failpoint, Airflow tries the task again, and
-the day goes on to the marts. Then the day's rows in `warehouse.fact_flight` are compared, value by value and as a multiset,
-with the rows of the source's file; the dimensions hold each key of the source once, no staging table is left and no dead
-letter is open.
+Each row is a day of its own. The task's process is killed with SIGKILL at the failpoint, Airflow tries the task again,
+and the day goes on to the marts. Then the day's rows in `warehouse.fact_flight` are compared, value by value and as a
+multiset, with the rows of the source's file; the dimensions hold each key of the source once, no staging table is left
+and no dead letter is open.
 
-This page is written by a run: `pytest tests/e2e/test_crash_matrix.py --write-crash-matrix`. The same test fails when the
-page is not what it sees.
+This page is written by a run: `pytest tests/e2e/test_crash_matrix.py --write-crash-matrix`. The same test fails when
+the page is not what it sees.
 """
-COLUMNS = (
-    "failpoint",
-    "what a kill there leaves",
-    "task killed",
-    "tries",
-    "rows in the source",
-    "rows loaded",
-    "wrong",
-)
+COLUMNS = ("failpoint", "what a kill there leaves", "task killed", "tries", "rows in the source", "loaded", "wrong")
 
 
 @dataclass(frozen=True)

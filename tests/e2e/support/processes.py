@@ -1,6 +1,7 @@
 """The processes of the platform's scheduler, for the tests that kill one."""
 
 import psutil
+
 from embedded.home import Home
 from embedded.process import PidFile
 
