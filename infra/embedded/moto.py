@@ -7,7 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from embedded.ports import LOOPBACK
+from embedded.ports import LOOPBACK, is_open
 from embedded.service import NotReady, Service
 
 
@@ -36,6 +36,8 @@ class Moto(Service):
 
     def check(self) -> None:
         """Ask who we are: passes only when the seeded key is known."""
+        if not is_open(self.port):  # cheaper than a client
+            raise NotReady(f"port {self.port} is closed")
         client = boto3.session.Session().client(
             "sts",
             endpoint_url=self.address(),

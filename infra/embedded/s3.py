@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from embedded.credentials import write_private
-from embedded.ports import LOOPBACK
+from embedded.ports import LOOPBACK, is_open
 from embedded.service import NotReady, Service, ServiceError
 
 TWIN = 10_000
@@ -79,6 +79,8 @@ class S3(Service):
 
     def check(self) -> None:
         """List the buckets with our key: answers only when the filer behind it is there."""
+        if not is_open(self.port):  # cheaper than a client
+            raise NotReady(f"port {self.port} is closed")
         try:
             self.client().list_buckets()
         except (BotoCoreError, ClientError) as error:
