@@ -90,6 +90,10 @@ class Transaction:
         """Return how many rows a table holds."""
         return int(self.scalar(f"SELECT COUNT(*) FROM {quoted(table)}"))  # noqa: S608 - the name is quoted
 
+    def total(self, table: str, column: str) -> int:
+        """Return the sum of a column, 0 where the table is empty."""
+        return int(self.scalar(f"SELECT SUM({quoted(column)}) FROM {quoted(table)}") or 0)  # noqa: S608 - quoted
+
     def replace_if_different(self, table: str, file: Path) -> int:
         """Make the table hold what the file's SELECT gives; return the rows written, 0 where nothing differs.
 
