@@ -64,18 +64,19 @@ def test_an_unknown_token_is_refused_and_not_tried_again(variables: dict[str, st
     assert SourceRetryPolicy().evaluate(refused.value, try_number=1, max_tries=12).action.value == "fail"
 
 
-def test_a_bucket_that_is_gone_is_named(airflow_connections: None, tmp_path: Path) -> None:
-    lake = Lake("no-such-bucket")
-    (tmp_path / "file").write_bytes(b"x")
-    for use in (
-        lambda: lake.put("a", b"x"),
-        lambda: lake.get("a"),
-        lambda: lake.keys("a"),
-        lambda: lake.download(["a"], tmp_path),
-        lambda: lake.upload(tmp_path / "file", "a"),
-    ):
-        with pytest.raises(LakeError, match=r"s3://no-such-bucket/a.*bucket"):
-            use()
+def test_a_bucket_that_is_gone_is_named(airflow_connections: None, s3: Any, tmp_path: Path) -> None:
+    lake = Lake("a-bucket-that-is-gone")
+    s3.create_bucket(Bucket=lake.bucket)
+    lake.put("a", b"x")
+    s3.delete_object(Bucket=lake.bucket, Key="a")
+    s3.delete_bucket(Bucket=lake.bucket)
+    reads = (lambda: lake.get("a"), lambda: lake.keys("a"), lambda: lake.download(["a"], tmp_path))
+    for read in reads:
+        with pytest.raises(LakeError, match=r"s3://a-bucket-that-is-gone/a: .*(the bucket is gone|not there).*rerun"):
+            read()
+    with pytest.raises(LakeError, match="a-bucket-that-is-gone"):
+        lake.content_id("a")
+    # A write would make the bucket anew: SeaweedFS does that for a key with Admin rights, as ours is. AWS refuses.
 
 
 # Files that cannot be loaded.
