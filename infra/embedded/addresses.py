@@ -16,6 +16,7 @@ class Ports:
     airflow: int = 28080
     postgres: int = 25432
     gateway: int = 25439
+    gateway_metrics: int = 29439
     s3: int = 28333
     s3_master: int = 28334
     s3_volume: int = 28335

@@ -31,11 +31,10 @@ TUNING = {
     "DAG_PROCESSOR__PARSING_PROCESSES": "1",
     "DAG_PROCESSOR__REFRESH_INTERVAL": "15",  # a new DAG file is seen after as many seconds
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",  # parsing unchanged files is what an idle platform does most
-    "DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
     "DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
     "METRICS__OTEL_ON": "True",
+    "METRICS__LEGACY_NAMES_ON": "False",  # else every metric comes twice, once with the DAG's id in its name
     "LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING, py4j=WARNING",
-    "USAGE_DATA_COLLECTION__ENABLED": "False",
     "API__WORKERS": "1",
     "API__HOST": LOOPBACK,
     "API__EXPOSE_CONFIG": "False",

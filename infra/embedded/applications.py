@@ -54,6 +54,7 @@ class Gateway(Service):
     """The Redshift-compatible face of PostgreSQL; clients log in to PostgreSQL through it."""
 
     port: int
+    metrics_port: int
     postgres: Postgres
     s3: S3
     role: Role
@@ -74,7 +75,7 @@ class Gateway(Service):
         upstream = f"postgresql://{self.postgres.address()}/{self.role.name}"
         return [
             *(sys.executable, "-m", "redshift_gateway", "--host", LOOPBACK, "--port", str(self.port)),
-            *("--postgres", upstream, "--s3-endpoint", self.s3.address()),
+            *("--postgres", upstream, "--s3-endpoint", self.s3.address(), "--metrics-port", str(self.metrics_port)),
         ]
 
     def check(self) -> None:

@@ -33,13 +33,14 @@ def seed_administrator(access_key_id: str, secret_access_key: str) -> None:
 def main() -> None:
     """Serve until the process is ended."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     arguments = parser.parse_args()
     seed_administrator(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # one line for each request helps nobody
     application = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", arguments.port, application, threaded=True, request_handler=MotoRequestHandler)
-    server.serve_forever()
+    options = {"threaded": True, "request_handler": MotoRequestHandler}
+    make_server(arguments.host, arguments.port, application, **options).serve_forever()
 
 
 if __name__ == "__main__":

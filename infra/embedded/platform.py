@@ -28,7 +28,7 @@ from embedded.step import Step
 from embedded.supervisor import Report, bring_up, take_down
 from embedded.warehouse import Warehouse
 
-_PORT_HOLDERS = {"airflow": "airflow-api", "flights_api": "flights-api"}
+_PORT_HOLDERS = {"airflow": "airflow-api", "gateway_metrics": "gateway", "flights_api": "flights-api"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ class Platform:
     def gateway(self) -> Gateway:
         """Return the Redshift gateway."""
         postgres = self.postgres()
-        return Gateway(self.home, self.ports.gateway, postgres, self.s3(), postgres.roles[1])
+        return Gateway(
+            self.home, self.ports.gateway, self.ports.gateway_metrics, postgres, self.s3(), postgres.roles[1]
+        )
 
     def connections(self) -> Connections:
         """Return the addresses and credentials as clients need them."""
@@ -81,7 +83,9 @@ class Platform:
         components = [kind(self.home, settings, postgres) for kind in (Scheduler, DagProcessor, Triggerer)]
         metrics = Metrics(self.home, ports.metrics, settings.connections["AIRFLOW_CONN_LEDGER"])
         program = binary()
-        prometheus = [Prometheus(self.home, ports.prometheus, ports.metrics, program)] if program else []
+        prometheus = (
+            [Prometheus(self.home, ports.prometheus, ports.metrics, ports.gateway_metrics, program)] if program else []
+        )
         return [
             *(postgres, s3, Spark(self.home, ports.spark, keys.spark), ApiServer(self.home, settings), *components),
             *(moto, flights, self.gateway(), metrics, *prometheus),

@@ -28,6 +28,7 @@ class Prometheus(Service):
 
     port: int
     metrics_port: int
+    gateway_metrics_port: int
     program: Path
 
     name = "prometheus"
@@ -54,7 +55,8 @@ class Prometheus(Service):
         shutil.copytree(CONFIGURATION, self.directory, dirs_exist_ok=True)
         (self.directory / "targets" / "alertmanager.yml").unlink(missing_ok=True)  # none runs here
         file = self.directory / "prometheus.yml"
-        file.write_text(file.read_text().replace("metrics:29108", f"{LOOPBACK}:{self.metrics_port}"))
+        text = file.read_text().replace("metrics:29108", f"{LOOPBACK}:{self.metrics_port}")
+        file.write_text(text.replace("gateway:29439", f"{LOOPBACK}:{self.gateway_metrics_port}"))
 
     def check(self) -> None:
         """Ask whether it is ready."""

@@ -24,7 +24,7 @@ def serve(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     s3_endpoint: Annotated[str, typer.Option(help="URL of the S3 server.", envvar="REDSHIFT_GATEWAY_S3_ENDPOINT")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 5439,
-    metrics_port: Annotated[int, typer.Option(help="Port of the Prometheus metrics, on 127.0.0.1; 0 for none.")] = 0,
+    metrics_port: Annotated[int, typer.Option(help="Port of the Prometheus metrics; 0 for none.")] = 0,
     max_sessions: Annotated[int, typer.Option(help="Sessions at once; more are refused.")] = 200,
     load_threads: Annotated[int, typer.Option(help="Threads that read and decode S3 objects.")] = 4,
     role_access_key: Annotated[str, typer.Option(envvar="REDSHIFT_GATEWAY_ROLE_ACCESS_KEY", show_default=False)] = "",
@@ -56,7 +56,7 @@ async def _run(gateway: Gateway, metrics_port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if metrics_port:
-        start_http_server(metrics_port, "127.0.0.1", gateway.metrics.registry)
+        start_http_server(metrics_port, gateway.settings.host, gateway.metrics.registry)
     port = await gateway.start()
     Log().info("listening", host=gateway.settings.host, port=port)
     await stop.wait()

@@ -260,7 +260,7 @@ def test_prometheus_scrapes_and_alerts_where_the_services_are() -> None:
     for file in folder.glob("targets/*.yml"):
         groups += yaml.safe_load(file.read_text())
     addressed = {tuple(target.split(":")) for group in groups for target in group["targets"]}
-    assert {host for host, _ in addressed} == {"metrics", "alertmanager"}
+    assert {host for host, _ in addressed} == {"metrics", "gateway", "alertmanager"}
     assert all(int(port) in ports(host) for host, port in addressed)
 
 
