@@ -13,19 +13,36 @@ from support.source import Row
 from support.warehouse import Warehouse, changed_tables
 
 from living_answers.airflow_api import MAIN_JOB, AirflowApi, AirflowApiError
-from living_answers.demo.faults import EVERY_FAULT, FaultControl, hanging_page, malformed_page
+from living_answers.demo.faults import EVERY_FAULT, FaultControl, malformed_page
 
 pytestmark = pytest.mark.timeout(900)
 DAYS, ASKED = days.FAULTY, days.ASKED_OF_A_PERSON
 DEAD_DAY, DEAD_PAGE = DAYS[1], 3
 LATE = {"kind": "late_corrections", "rate": 1.0, "dates": list(DAYS)}
-#: The day that a person is asked about has one fault only: a page that is broken for good.
-PLAN = [
-    *({**fault, "dates": list(DAYS)} for fault in EVERY_FAULT),
-    malformed_page(DEAD_DAY, DEAD_PAGE),
-    malformed_page(ASKED, 2),
-    hanging_page(DAYS[2], 2, seconds=12),
+#: Faults of the rows are there however often one asks.
+STAYING: list[dict[str, Any]] = [
+    *({"kind": kind, "rate": 0.5} for kind in ("duplicate_row", "bad_row", "renamed", "retyped", "added")),
+    LATE,
 ]
+#: Faults of the transport strike a page once.
+ONCE = [
+    *("http_500", "http_503", "rate_limited", "drop", "cut", "truncated", "repeated_page", "skipped_page"),
+    *("unordered", "hang"),
+]
+
+
+def plan() -> list[dict[str, Any]]:
+    """Every fault that the demo has, the faults of the transport on pages of their own, so that each strikes.
+
+    The day that a person is asked about has one fault only: a page that is broken for good.
+    """
+    assert {fault["kind"] for fault in EVERY_FAULT} - set(ONCE) == {fault["kind"] for fault in STAYING}
+    once = [
+        {"kind": kind, "dates": [DAYS[number % 3]], "pages": [2 + number // 3 % 3], "rate": 1.0, "seconds": 12}
+        for number, kind in enumerate(ONCE)
+    ]
+    staying = [{**fault, "dates": list(DAYS)} for fault in STAYING]
+    return [*once, *staying, malformed_page(DEAD_DAY, DEAD_PAGE), malformed_page(ASKED, 2)]
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ def _corrected(day: str, pages: list[list[dict[str, Any]]]) -> dict[str, Row]:
 @pytest.fixture(scope="module")
 def faulty(truth: Source, pipeline: Pipeline, levers: FaultControl) -> Iterator[dict[str, int]]:
     """The first pass over the days with every fault on; gives how often each fault struck."""
-    levers.set(PLAN)
+    levers.set(plan())
     pipeline.run([*DAYS, ASKED])
     yield levers.struck()
     levers.clear()
