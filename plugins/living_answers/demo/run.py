@@ -76,6 +76,8 @@ class Demo:
         Raises:
             DemoFailed: a task failed for good.
         """
+        for dag_id in MAIN_JOB:
+            self.api.unpause(dag_id)
         follower = Follower(self.api, self.days)
         for day in self.days:
             self.api.trigger("flights_ingest", partition_key=day)
