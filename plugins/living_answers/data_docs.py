@@ -76,15 +76,39 @@ def _share_static_files(built: Path, docs: Path, place: Path) -> None:
 
 
 def _write_index(docs: Path) -> None:
-    pages = sorted(docs.glob("sites/*/*/index.html"))
-    links = "\n".join(_link(page.relative_to(docs)) for page in pages)
-    scratch = docs / ".index.html"
-    scratch.write_text(
-        f"<!doctype html><meta charset=utf-8><title>Data Docs</title><h1>Data Docs</h1><ul>{links}</ul>\n"
+    pages = {page.parts[-3:-1]: page.relative_to(docs).as_posix() for page in docs.glob("sites/*/*/index.html")}
+    datasets = sorted({dataset for dataset, _ in pages})
+    partitions = sorted({partition for _, partition in pages}, reverse=True)
+    rows = "\n".join(
+        _row(partition, [pages.get((dataset, partition)) for dataset in datasets]) for partition in partitions
     )
+    heads = "".join(f"<th scope=col>{escape(dataset)}" for dataset in datasets)
+    scratch = docs / ".index.html"
+    scratch.write_text(f"{_INDEX_HEAD}<tr><th scope=col>day{heads}\n{rows}\n</table>\n")
     scratch.replace(docs / "index.html")
 
 
-def _link(page: Path) -> str:
-    dataset, partition = page.parts[-3:-1]
-    return f'<li><a href="{quote(page.as_posix())}">{escape(f"{dataset} {partition}")}</a></li>'
+def _row(partition: str, pages: list[str | None]) -> str:
+    return f"<tr><th scope=row>{escape(partition)}{''.join(map(_cell, pages))}"
+
+
+def _cell(page: str | None) -> str:
+    return f'<td><a href="{quote(page)}">validation</a>' if page else "<td>"
+
+
+_INDEX_HEAD = """<!doctype html>
+<html lang=en>
+<meta charset=utf-8>
+<meta name=viewport content="width=device-width, initial-scale=1">
+<title>Data Docs</title>
+<style>
+  :root { color-scheme: light dark; }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+  table { border-collapse: collapse; width: 100%; }
+  th, td { padding: .4rem .8rem; text-align: left; border-bottom: 1px solid #8886; }
+</style>
+<h1>Data Docs</h1>
+<p>What Great Expectations saw in each data set before it was loaded, by day. The suites are in
+<code>expectations/</code>.</p>
+<table>
+"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -15,7 +16,8 @@ from rich.table import Table
 from living_answers.airflow_api import AirflowApi, AirflowApiError
 from living_answers.cli import platform
 
-console = Console()
+# Tables need room: a pipe or a log file has no width of its own, and 80 columns would cut the names.
+console = Console(width=None if sys.stdout.isatty() else 120)
 errors = Console(stderr=True, soft_wrap=True)
 
 
@@ -80,12 +82,28 @@ def list_dags() -> None:
 
 
 def show(name: Annotated[str, typer.Argument(help="the id of a DAG")]) -> None:
-    """Show a DAG's page: what it does, how it fails and what to do then."""
+    """Show a DAG's page (what it does, how it fails, what to do then) and the evidence of its last runs."""
+    api = _api()
     try:
-        console.print(Markdown(_api().details(name).get("doc_md") or "This DAG has no page."))
+        console.print(Markdown(api.details(name).get("doc_md") or "This DAG has no page."))
     except AirflowApiError as failure:
         errors.print(str(failure), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
+    _print_evidence([run["dag_run_id"] for run in api.runs(name, limit=3)])
+
+
+def _print_evidence(run_ids: list[str]) -> None:
+    from living_answers import ledger
+    from living_answers.ledger import queries
+
+    with ledger.engine().connect() as connection:
+        found = queries.evidence(connection, run_ids=run_ids, most=40)
+    table = Table("when", "proof", "expected", "observed", "", title="Evidence of the last runs", title_justify="left")
+    for one in found:
+        sign = "[green]holds[/]" if one.holds else "[red]fails[/]"
+        when = one.recorded_at.strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(when, one.proof, f"{one.expected} {one.unit or ''}", str(one.observed), sign)
+    console.print(table if found else "No evidence yet: run it.")
 
 
 def _title(api: AirflowApi, dag_id: str) -> str:

@@ -85,6 +85,7 @@ class Demo:
 
     def _replay(self) -> None:
         follower = Follower(self.api, self.days, MAIN_JOB[1:])
+        self.api.unpause("flights_replay")
         run_id = self.api.trigger("flights_replay", conf={"approve": True})
         if self.api.wait("flights_replay", run_id, PASS_SECONDS) != "success":
             raise DemoFailed(f"flights_replay failed: {self.api.url}/dags/flights_replay/runs/{run_id}")
