@@ -1,8 +1,9 @@
 """Publishes Great Expectations' Data Docs: one small site for each data set and partition, and one index for all.
 
-Great Expectations writes a site in place, page by page, with 4 MB of fonts and scripts. Here it writes into a scratch
-folder, which then takes the old one's place, so that runs at the same time neither mix nor show half a site; the fonts
-and scripts, the same for all, are kept once.
+Great Expectations writes a site in place, page by page, and its pages ask a dozen hosts of the internet for styles,
+scripts and a logo: without a network they are bare, and their index is empty. Here it writes into a scratch folder; of
+its site the page of the validation is kept, with a style sheet of ours and nothing from elsewhere. The folder then
+takes the old one's place, so that runs at the same time neither mix nor show half a page.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
+
+STYLE = Path(__file__).with_name("data_docs.css")
 
 
 def default_folder() -> Path:
@@ -43,12 +46,33 @@ def site(docs: Path, dataset: str, partition: str) -> Iterator[tuple[Path, Path]
         built = Path(scratch, "site")
         built.mkdir()
         yield built, place
+        _keep_the_validation(built)
         with _lock(docs):
-            _share_static_files(built, docs, place)
             if place.exists():
                 place.replace(Path(scratch, "old"))
             built.replace(place)
+            shutil.copyfile(STYLE, docs / "style.css")
             _write_index(docs)
+
+
+def _keep_the_validation(built: Path) -> None:
+    """Make the page of the validation, freed from other hosts, all that is left of Great Expectations' site."""
+    pages = sorted(built.glob("validations/**/*.html"))
+    if not pages:
+        return
+    page = free_from_other_hosts(pages[-1].read_text())
+    shutil.rmtree(built)
+    built.mkdir()
+    (built / "index.html").write_text(page)
+
+
+def free_from_other_hosts(page: str) -> str:
+    """Take out of a page what it would fetch or run, and link our style sheet in its place."""
+    page = re.sub(r"<script\b.*?</script>|<footer\b.*?</footer>", "", page, flags=re.DOTALL)
+    page = re.sub(r"<link\b[^>]*>|<img\b[^>]*>", "", page)
+    page = re.sub(r'href="(\.\./)*index\.html"', 'href="../../../index.html"', page)
+    page = re.sub(r'<a href="(\.\./)*expectations/[^>]*>(.*?)</a>', r"\2", page)
+    return page.replace("</head>", f'<link rel="stylesheet" href="../../../style.css">{_VIEWPORT}</head>', 1)
 
 
 def _plain(name: str) -> str:
@@ -62,17 +86,6 @@ def _lock(docs: Path) -> Iterator[None]:
     with (docs / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # freed with the file, also when the process dies
         yield
-
-
-def _share_static_files(built: Path, docs: Path, place: Path) -> None:
-    own, shared = built / "static", docs / "static"
-    if not own.exists():
-        return
-    if shared.exists():
-        shutil.rmtree(own)
-    else:
-        own.replace(shared)
-    own.symlink_to(os.path.relpath(shared, place), target_is_directory=True)
 
 
 def _write_index(docs: Path) -> None:
@@ -96,17 +109,14 @@ def _cell(page: str | None) -> str:
     return f'<td><a href="{quote(page)}">validation</a>' if page else "<td>"
 
 
-_INDEX_HEAD = """<!doctype html>
-<html lang=en>
-<meta charset=utf-8>
-<meta name=viewport content="width=device-width, initial-scale=1">
+_VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+_INDEX_HEAD = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+{_VIEWPORT}
 <title>Data Docs</title>
-<style>
-  :root { color-scheme: light dark; }
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-  table { border-collapse: collapse; width: 100%; }
-  th, td { padding: .4rem .8rem; text-align: left; border-bottom: 1px solid #8886; }
-</style>
+<link rel="stylesheet" href="style.css">
+<main>
 <h1>Data Docs</h1>
 <p>What Great Expectations saw in each data set before it was loaded, by day. The suites are in
 <code>expectations/</code>.</p>
