@@ -1,7 +1,7 @@
 """Which test works on which days of 2013: each has days of its own, so that none disturbs another."""
 
-FAULTY = ("2013-02-05", "2013-02-06", "2013-02-07")
-ASKED_OF_A_PERSON = "2013-02-08"
+FAULTY = ("2013-02-20", "2013-02-21", "2013-02-22")
+ASKED_OF_A_PERSON = "2013-02-23"
 TWICE_AT_ONCE = "2013-03-05"
 DATABASE_RESTARTED = "2013-03-06"
 CORRECTED = "2013-03-07"
