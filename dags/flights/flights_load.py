@@ -101,7 +101,7 @@ def flights_load():
             copy_options=options,
             method="REPLACE",  # DELETE and COPY in one transaction: a retry leaves the rows once.
             redshift_conn_id="redshift_default",
-            aws_conn_id="aws_default",
+            aws_conn_id="redshift_copy",  # Names a role: with keys, the statement that the operator logs would hold them.
             execution_timeout=timedelta(minutes=10),
         )
         for dataset, (_, key, options) in DATASETS.items()

@@ -78,6 +78,13 @@ class Gateway(Service):
             *("--postgres", upstream, "--s3-endpoint", self.s3.address(), "--metrics-port", str(self.metrics_port)),
         ]
 
+    def environment(self) -> dict[str, str]:
+        """Return the keys for statements that name a role: COPY then holds no secret."""
+        return {
+            "REDSHIFT_GATEWAY_ROLE_ACCESS_KEY": self.s3.access_key,
+            "REDSHIFT_GATEWAY_ROLE_SECRET_KEY": self.s3.secret_key,
+        }
+
     def check(self) -> None:
         """Log in to the warehouse through it and run a query."""
         try:

@@ -39,6 +39,7 @@ class Connections:
         return {
             "AIRFLOW_CONN_AWS_DEFAULT": self._aws(self.s3.address()),
             "AIRFLOW_CONN_MOTO": self._aws(self._moto()),
+            "AIRFLOW_CONN_REDSHIFT_COPY": self._role(),
             "AIRFLOW_CONN_REDSHIFT_DEFAULT": _connection(
                 "redshift", self.ports.gateway, "warehouse", keys.warehouse, schema="warehouse", extra=redshift
             ),
@@ -92,6 +93,11 @@ class Connections:
                 "extra": extra,
             }
         )
+
+    def _role(self) -> str:
+        """Return the role that COPY names in place of keys, which the operator would write to its log."""
+        extra = {"role_arn": "arn:aws:iam::000000000000:role/redshift-copy", "endpoint_url": self.s3.address()}
+        return json.dumps({"conn_type": "aws", "extra": extra})
 
     def _moto(self) -> str:
         return f"http://{LOOPBACK}:{self.ports.moto}"
