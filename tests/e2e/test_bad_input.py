@@ -20,6 +20,7 @@ from embedded.home import Home
 from embedded.platform import Platform
 from embedded.process import PidFile
 from living_answers import flights
+from living_answers.airflow_api import AirflowApiError
 from living_answers.demo.faults import FaultControl
 from living_answers.lake import Lake, LakeError
 from living_answers.sources.errors import Unauthorised
@@ -38,21 +39,36 @@ def test_a_day_without_flights_is_a_day(
     assert (report["empty"], report["rows_in"], report["rows_out"]) == (True, 0, 0)
 
 
+def test_a_date_that_is_none_is_refused_by_the_trigger(pipeline: Pipeline) -> None:
+    with pytest.raises(AirflowApiError, match=r"400 .*day is out of range for month"):
+        pipeline.api.trigger("flights_ingest", partition_key="2013-02-30")
+
+
 @pytest.mark.parametrize(
-    ("day", "told"),
+    ("dag_id", "task_id", "day", "told"),
     [
-        ("2013-02-30", "'2013-02-30' is not a calendar day: give a partition key such as 2013-01-01"),
-        ("2014-01-01", "the source has no flights on 2014-01-01, only from 2013-01-01 to 2013-12-31"),
+        (
+            "flights_ingest",
+            "pull_flights",
+            "2014-01-01",
+            "the source has no flights on 2014-01-01, only from",
+        ),
+        (
+            "flights_load",
+            "make_staging",
+            "2013-02-30",
+            "'2013-02-30' is not a calendar day: give a partition key",
+        ),
     ],
 )
 def test_a_date_that_the_source_does_not_have_fails_at_the_first_try(
-    pipeline: Pipeline, warehouse: Warehouse, day: str, told: str
+    pipeline: Pipeline, warehouse: Warehouse, dag_id: str, task_id: str, day: str, told: str
 ) -> None:
-    run_id = pipeline.api.trigger("flights_ingest", partition_key=day)
-    assert pipeline.end_of("flights_ingest", run_id) == "failed"
-    pull = pipeline.task("flights_ingest", run_id, "pull_flights")
-    assert (pull["state"], pull["try_number"]) == ("failed", 1)
-    assert told in pipeline.explain(pull)
+    run_id = pipeline.api.trigger(dag_id, partition_key=day)
+    assert pipeline.end_of(dag_id, run_id) == "failed"
+    task = pipeline.task(dag_id, run_id, task_id)
+    assert (task["state"], task["try_number"]) == ("failed", 1)
+    assert told in pipeline.explain(task)
     assert warehouse.letters(day) == [], "what can never be replayed does not wait in the queue"
 
 
@@ -121,6 +137,7 @@ def copy(airflow_connections: None, warehouse: Warehouse, s3: Any) -> Iterator[A
             copy_options=list(options),
             column_list=columns,
             method="REPLACE",
+            aws_conn_id="redshift_copy",
         ).execute({})
 
     with warehouse.connect() as connection:
