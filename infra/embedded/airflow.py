@@ -23,8 +23,8 @@ class _Component(Service):
     arguments: ClassVar[tuple[str, ...]]
 
     def command(self) -> list[str]:
-        """Return the component's command line."""
-        return [sys.executable, "-m", "airflow", *self.arguments]
+        """Return the component's command line. It ends with its database, and must then be started again."""
+        return [*(sys.executable, "-m", "embedded.keep_running"), *(sys.executable, "-m", "airflow", *self.arguments)]
 
     def environment(self) -> dict[str, str]:
         """Return Airflow's environment."""

@@ -10,8 +10,8 @@ def busy_workers(home: Home) -> list[psutil.Process]:
     """The workers (Airflow calls them supervisors) that have a task's process below them."""
     entry = PidFile.read(home.pid_file("airflow-scheduler"))
     assert entry, "the scheduler has no pid file"
-    workers = psutil.Process(entry.pid).children()
-    return [worker for worker in workers if _tasks_of(worker)]
+    schedulers = psutil.Process(entry.pid).children()  # one: what keeps it running is its parent
+    return [worker for scheduler in schedulers for worker in scheduler.children() if _tasks_of(worker)]
 
 
 def _tasks_of(worker: psutil.Process) -> list[psutil.Process]:
