@@ -97,7 +97,7 @@ def test_a_bucket_that_is_gone_is_named(airflow_connections: None, s3: Any, tmp_
 
 # Files that cannot be loaded.
 
-DAY = days.NO_COLUMN
+DAY = days.NOT_LOADABLE
 TABLE = "flights_of_the_test"
 
 
