@@ -205,14 +205,14 @@ def _explain(result: Mapping[str, Any]) -> str:
     return f"observed {result['observed']}, expected {result['expected']}"
 
 
-def read_day(lake: Lake, day: str) -> dict[str, pd.DataFrame]:
-    """Read what a day's load will take: refined flights, weather, and the snapshots of the reference data."""
+def read_day(lake: Lake, day: str, snapshots: Sequence[str] = flights.REFERENCE_DATASETS) -> dict[str, pd.DataFrame]:
+    """Read what a day's load will take: refined flights, weather, and those named of the reference data's snapshots."""
     import pandas as pd
 
     frames = {"flights": pd.read_parquet(io.BytesIO(lake.get(flights.refined_key(day))))}
     weather = io.BytesIO(lake.get(flights.weather_key(day)))
     frames["weather"] = pd.read_csv(weather, keep_default_na=False, na_values=["", "NA"])
-    for name in flights.REFERENCE_DATASETS:
+    for name in snapshots:
         lines = lake.get(flights.snapshot_key(name)).splitlines()
         frames[name] = pd.DataFrame([json.loads(line) for line in lines if line.strip()])
     return frames

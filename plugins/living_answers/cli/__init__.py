@@ -2,7 +2,7 @@
 
 import typer
 
-from living_answers.cli import platform, runs
+from living_answers.cli import platform, runs, verify
 
 app = typer.Typer(
     name="answers",
@@ -13,3 +13,4 @@ app = typer.Typer(
 )
 platform.register(app)
 runs.register(app)
+verify.register(app)

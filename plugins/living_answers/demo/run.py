@@ -96,6 +96,7 @@ class Demo:
         with Live(console=self.console, refresh_per_second=4) as live:
             for cells in follower.until_done(PASS_SECONDS):
                 live.update(self._progress(follower.dags, cells))
+        self.console.print()
         if failures := follower.failures():
             names = ", ".join(f"{task['dag_id']}.{task['task_id']} ({task['dag_run_id']})" for task in failures)
             raise DemoFailed(f"failed: {names}. See {self.api.url}")

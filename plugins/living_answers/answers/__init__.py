@@ -1,0 +1,10 @@
+"""What turns a DAG into an answer.
+
+In a DAG file: ``from living_answers.answers import answer, prove, scratch``.
+"""
+
+from living_answers.answers import scratch
+from living_answers.answers.decorator import answer
+from living_answers.proof import prove
+
+__all__ = ["answer", "prove", "scratch"]
