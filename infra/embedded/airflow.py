@@ -1,12 +1,15 @@
 """Airflow's four components. Each is ready when it says so itself: the API by HTTP, the others by a heartbeat."""
 
+import hashlib
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import psycopg
 
 from embedded.airflow_settings import AirflowSettings
+from embedded.home import REPOSITORY
 from embedded.http_check import get_json
 from embedded.postgres import Postgres
 from embedded.process import PidFile
@@ -78,6 +81,11 @@ class Scheduler(_Heart):
     """Decides what runs, and forks the workers that run it."""
 
     name = "airflow-scheduler"
+
+    def environment(self) -> dict[str, str]:
+        """Return Airflow's environment, and what tells of a changed library: tasks are forks that have it loaded."""
+        return {**super().environment(), "LIVING_ANSWERS_LIBRARY": _digest(REPOSITORY / "plugins")}
+
     # The API server reads logs from the same disk, so nobody needs the scheduler's log server (100 MB).
     arguments: ClassVar[tuple[str, ...]] = ("scheduler", "--skip-serve-logs")
     job: ClassVar[str] = "SchedulerJob"
@@ -99,3 +107,10 @@ class Triggerer(_Heart):
     name = "airflow-triggerer"
     arguments: ClassVar[tuple[str, ...]] = ("triggerer", "--skip-serve-logs")
     job: ClassVar[str] = "TriggererJob"
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of the Python files' names and times: another one means that a process must load them anew."""
+    files = sorted(folder.rglob("*.py"))
+    told = "\n".join(f"{file} {file.stat().st_mtime_ns}" for file in files)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -21,6 +21,7 @@ TUNING = {
     "CORE__PARALLELISM": "4",  # each worker costs 60 to 90 MB; tasks wait for the network as much as they compute
     "CORE__MAX_ACTIVE_TASKS_PER_DAG": "4",
     "CORE__LOAD_EXAMPLES": "False",
+    "CORE__DAG_DISCOVERY_SAFE_MODE": "False",  # it skips files without the word dag, as an answer may be
     "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",  # a chain of assets stops at a paused DAG; none runs by the clock
     "CORE__LAZY_LOAD_PLUGINS": "True",
     "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "2",
