@@ -113,6 +113,17 @@ def test_empty_fields_are_null_where_the_column_is_no_text(
     assert [r[1:5] for r in rows(connection, table)] == [("", None, None, None), (None, None, None, None)]
 
 
+def test_null_as_names_the_text_that_means_null(connection: Any, table: str, put: Any, credentials: str) -> None:
+    url = put("na.csv", b'1,NA,NA\n2,,2.50\n3,"NA",3.50\n')
+    connection.execute(f"copy {table} (id, name, amount) from '{url}' {credentials} csv null as 'NA'")
+    rows = connection.execute(f"select id, name, amount from {table} order by id").fetchall()
+    assert [(row[0], row[1], None if row[2] is None else float(row[2])) for row in rows] == [
+        (1, None, None),
+        (2, "", 2.5),
+        (3, None, 3.5),
+    ]
+
+
 def test_a_manifest_names_the_files(connection: Any, table: str, put: Any, credentials: str, s3: Any) -> None:
     one = put("manifested/one.parquet", parquet())
     put("manifested/two.parquet", parquet())
