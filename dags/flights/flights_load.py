@@ -76,7 +76,12 @@ def flights_load():
         from living_answers import warehouse
         from living_answers.lake import Lake
 
-        # A table of its own for each run: two runners that replaced the rows of one table would double them.
+        # What is claimed is what lay there before the copy. Should a file be replaced meanwhile, its own load finds no
+        # claim for the new content, so that nothing is skipped.
+        day, lake = flights.day_of_run(), Lake.connect()
+        contents = {dataset: lake.content_id(key.format(day=day)) for dataset, (_, key, _) in DATASETS.items()}
+        # A table of its own for each run: two runners that replaced the rows of one table would double them. Made last:
+        # where this task fails, nothing is left that nobody drops.
         suffix = hashlib.md5(str(run_id).encode(), usedforsecurity=False).hexdigest()[:12]
         tables = {dataset: f"{dataset}_{suffix}" for dataset in DATASETS}
         with warehouse.transaction() as transaction:
@@ -85,10 +90,6 @@ def flights_load():
                 transaction.execute(
                     f"CREATE TABLE IF NOT EXISTS {staging} (LIKE {warehouse.quoted(f'staging.{dataset}')})"
                 )
-        # What is claimed is what lay there before the copy. Should a file be replaced meanwhile, its own load finds no
-        # claim for the new content, so that nothing is skipped.
-        day, lake = flights.day_of_run(), Lake.connect()
-        contents = {dataset: lake.content_id(key.format(day=day)) for dataset, (_, key, _) in DATASETS.items()}
         return {"day": day, "tables": tables, "contents": contents}
 
     copies = [
