@@ -123,7 +123,11 @@ class AirflowApi:
         if self._client is None:
             client = httpx.Client(base_url=self.url, timeout=self.timeout)
             login = {"username": self.user, "password": self.password.get_secret_value()}
-            response = client.post("/auth/token", json=login)
+            try:
+                response = client.post("/auth/token", json=login)
+            except httpx.TransportError as error:
+                told = f"Airflow at {self.url} does not answer ({error}): is the platform up? answers up starts it"
+                raise AirflowApiError(told) from error
             if response.is_error:
                 raise AirflowApiError(
                     f"Airflow at {self.url} refuses the login of {self.user!r}: {response.status_code}"

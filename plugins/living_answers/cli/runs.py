@@ -74,7 +74,12 @@ def list_dags() -> None:
     """List the DAGs with the state of their last run."""
     api = api_of_platform()
     table = Table("DAG", "what it is", "last run", box=None)
-    for dag in api.dags():
+    try:
+        dags = api.dags()
+    except AirflowApiError as failure:
+        errors.print(str(failure), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    for dag in dags:
         title = (dag.get("description") or _title(api, dag["dag_id"])).strip()
         newest = api.runs(dag["dag_id"], limit=1)
         table.add_row(dag["dag_id"], title, newest[0]["state"] if newest else "never run")

@@ -44,6 +44,11 @@ def test_a_wrong_login_is_named(httpserver: HTTPServer) -> None:
         AirflowApi(httpserver.url_for(""), "admin", SecretStr("no")).dags()
 
 
+def test_a_platform_that_is_down_is_named_with_the_remedy() -> None:
+    with pytest.raises(AirflowApiError, match="does not answer .* answers up starts it"):
+        AirflowApi("http://127.0.0.1:9", "admin", SecretStr("no")).dags()
+
+
 def test_run_ids_are_quoted_in_the_path(api: AirflowApi, httpserver: HTTPServer) -> None:
     httpserver.expect_request(RUNS.format("d") + "/manual__2013-01-01T00:00:00+00:00").respond_with_json(
         {"state": "ok"}
