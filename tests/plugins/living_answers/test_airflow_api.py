@@ -45,7 +45,7 @@ def test_a_wrong_login_is_named(httpserver: HTTPServer) -> None:
 
 
 def test_a_platform_that_is_down_is_named_with_the_remedy() -> None:
-    with pytest.raises(AirflowApiError, match="does not answer .* answers up starts it"):
+    with pytest.raises(AirflowApiError, match=r"does not answer .* answers up starts it"):
         AirflowApi("http://127.0.0.1:9", "admin", SecretStr("no")).dags()
 
 
