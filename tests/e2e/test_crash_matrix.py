@@ -19,10 +19,24 @@ from living_answers.failpoints import REGISTRY, arm, armed
 pytestmark = pytest.mark.timeout(1500)
 #: Struck only while a snapshot of the reference data is new, and while a dead letter waits: these need a preparation.
 REFERENCE, REPLAY = "ingest.reference_stored", "replay.after_pull"
-DAYS = {
-    failpoint: str(dt.date.fromisoformat(days.FIRST_CRASH) + dt.timedelta(days=number))
-    for number, failpoint in enumerate(REGISTRY)
-}
+
+
+def spread() -> dict[str, str]:
+    """Give each failpoint a day: the first of each DAG has the first day, the second the next, the replay its own.
+
+    So no DAG is killed twice on a day, and six days do instead of eighteen, of 20 seconds of CPU time each.
+    """
+    first, days_of_dag = dt.date.fromisoformat(days.FIRST_CRASH), Counter[str]()
+    numbers = {}
+    for failpoint in REGISTRY:
+        dag = failpoint.partition(".")[0]
+        numbers[failpoint] = days_of_dag[dag]
+        days_of_dag[dag] += 1
+    numbers[REPLAY] = max(numbers.values()) + 1
+    return {failpoint: str(first + dt.timedelta(days=number)) for failpoint, number in numbers.items()}
+
+
+DAYS = spread()
 AIRPORTS = "raw/airports/snapshot.jsonl"
 
 
@@ -34,12 +48,11 @@ def crashes(
     for failpoint, day in DAYS.items():
         if failpoint != REPLAY:
             arm(failpoints, failpoint, day)
-    follower = pipeline.follow(DAYS.values())
+    follower = pipeline.follow(set(DAYS.values()))
     _renew_reference_data(pipeline, s3)
     levers.set([malformed_page(DAYS[REPLAY], 2)])
-    for failpoint, day in DAYS.items():
-        if failpoint != REFERENCE:
-            pipeline.api.trigger("flights_ingest", partition_key=day)
+    for day in sorted(set(DAYS.values()) - {DAYS[REFERENCE]}):
+        pipeline.api.trigger("flights_ingest", partition_key=day)
     pipeline.arrive(follower, 1200)
     levers.clear()
     _replay_and_kill(pipeline, warehouse, failpoints)
@@ -67,7 +80,7 @@ def _crash(failpoint: str, day: str, pipeline: Pipeline, warehouse: Warehouse) -
     killed, tries = _killed_task(failpoint, day, pipeline)
     expected, found = Counter(source.rows_of(day).values()), warehouse.flights(day)
     wrong = (expected - found) + (found - expected)
-    return Crash(failpoint, REGISTRY[failpoint], killed, tries, expected.total(), found.total(), wrong.total())
+    return Crash(failpoint, REGISTRY[failpoint], day, killed, tries, expected.total(), found.total(), wrong.total())
 
 
 def _killed_task(failpoint: str, day: str, pipeline: Pipeline) -> tuple[str, int]:
@@ -96,8 +109,8 @@ def test_nothing_is_doubled_left_or_lost_beside_the_flights(crashes: dict[str, C
 
 
 def test_each_batch_was_loaded_once(crashes: dict[str, Crash], warehouse: Warehouse) -> None:
-    inserted = {failpoint: sum(warehouse.inserted(day)) for failpoint, day in DAYS.items()}
-    assert inserted == {failpoint: crash.expected for failpoint, crash in crashes.items()}
+    inserted = {day: sum(warehouse.inserted(day)) for day in DAYS.values()}
+    assert inserted == {crash.day: crash.expected for crash in crashes.values()}
 
 
 def test_the_documentation_shows_the_matrix(crashes: dict[str, Crash], request: pytest.FixtureRequest) -> None:

@@ -50,7 +50,7 @@ def way(platform: Platform, variables: dict[str, str], s3: Any) -> Iterator[Way]
         home = Home(Path(folder))
         home.create()
         upstream = replace(platform.postgres(), port=server_side.port)
-        gateway = Gateway(home, unused(), upstream, platform.s3(), upstream.roles[1])
+        gateway = replace(platform.gateway(), home=home, port=unused(), metrics_port=unused(), postgres=upstream)
         gateway.start()
         try:
             with FaultProxy(gateway.port) as client_side:
@@ -87,6 +87,15 @@ def copying(warehouse: Warehouse) -> int:
     return int(warehouse.rows("SELECT COUNT(*) FROM pg_stat_progress_copy WHERE relid = 'cut_sockets'::regclass")[0][0])
 
 
+def expect_all_or_nothing(way: Way, warehouse: Warehouse) -> None:
+    """The cut COPY is over and has left no row; once nothing is cut, the same COPY loads all rows, once."""
+    wait_until(lambda: not copying(warehouse), 30, "the COPY goes on")
+    assert loaded(warehouse) == (0, 0)
+    way.server_side.toxics = way.client_side.toxics = Toxics()
+    way.copy()
+    assert loaded(warehouse) == (ROWS, ROWS)
+
+
 @pytest.mark.parametrize(
     "toxics", [Toxics(limit_data=1_000_000), Toxics(limit_data=1_000_000, latency=0.01)], ids=["fast", "slow"]
 )
@@ -96,10 +105,18 @@ def test_cut_between_the_gateway_and_postgresql(table: None, way: Way, warehouse
     with pytest.raises(psycopg.OperationalError, match=r"(?i)connection"):
         way.copy()
     assert way.server_side.cuts == cuts + 1
-    assert loaded(warehouse) == (0, 0)
-    way.server_side.toxics = Toxics()
-    way.copy()
-    assert loaded(warehouse) == (ROWS, ROWS)
+    expect_all_or_nothing(way, warehouse)
+
+
+def test_reset_between_the_gateway_and_postgresql(table: None, way: Way, warehouse: Warehouse) -> None:
+    way.server_side.toxics = Toxics(latency=0.05)
+    with ThreadPoolExecutor(1) as pool:
+        copy = pool.submit(way.copy)
+        wait_until(lambda: copying(warehouse), 30, "the COPY has not begun", pause=0.05)
+        way.server_side.toxics = Toxics(reset_peer=True)
+        with pytest.raises(psycopg.OperationalError, match=r"(?i)connection"):
+            copy.result(30)
+    expect_all_or_nothing(way, warehouse)
 
 
 def test_reset_between_the_client_and_the_gateway(table: None, way: Way, warehouse: Warehouse) -> None:
@@ -110,12 +127,8 @@ def test_reset_between_the_client_and_the_gateway(table: None, way: Way, warehou
         way.client_side.down()
         with pytest.raises(psycopg.OperationalError):
             copy.result(30)
-    wait_until(lambda: not copying(warehouse), 30, "the COPY goes on without its client")
-    assert loaded(warehouse) == (0, 0)
     way.client_side.up()
-    way.server_side.toxics = Toxics()
-    way.copy()
-    assert loaded(warehouse) == (ROWS, ROWS)
+    expect_all_or_nothing(way, warehouse)
 
 
 def test_postgresql_out_of_reach_is_said_at_once(table: None, way: Way, warehouse: Warehouse) -> None:
