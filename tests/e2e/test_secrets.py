@@ -110,5 +110,6 @@ def test_the_search_finds_what_is_planted(canary: dict[str, str], searches: Sear
 
 
 def test_the_search_of_command_lines_finds_what_is_planted() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()", CANARY], stdin=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)", CANARY]) as process:
         assert search.in_command_lines([process.pid], {"canary": CANARY}) != []
+        process.kill()
