@@ -183,7 +183,9 @@ def test_the_installer_passes_over_a_python_that_does_not_run(tmp_path: Path) ->
 
 
 def test_make_help_names_every_target() -> None:
-    shown = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
     assert [line.split()[0:2] for line in shown.splitlines()] == [
         ["make", name] for name in ("help", "demo", "test", "up", "down", "lint")
     ]
