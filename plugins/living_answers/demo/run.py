@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from living_answers.demo.faults import EVERY_FAULT, FaultControl, malformed_page
 from living_answers.follow import Cell, Follower
 
 DAYS = ("2013-01-01", "2013-01-02", "2013-01-03")
-PASS_SECONDS = 300
+PASS_SECONDS, DAY_SECONDS = 240, 30
+MOST_COLUMNS = 7
 SIGNS = {
     "success": "[green]done[/]",
     "failed": "[red]failed[/]",
@@ -94,7 +96,7 @@ class Demo:
     def _follow(self, follower: Follower) -> None:
         cells: Mapping[tuple[str, str], Cell] = {}
         with Live(console=self.console, refresh_per_second=4) as live:
-            for cells in follower.until_done(PASS_SECONDS):
+            for cells in follower.until_done(PASS_SECONDS + DAY_SECONDS * len(follower.days)):
                 live.update(self._progress(follower.dags, cells))
         self.console.print()
         if failures := follower.failures():
@@ -102,9 +104,18 @@ class Demo:
             raise DemoFailed(f"failed: {names}. See {self.api.url}")
 
     def _progress(self, dags: Sequence[str], cells: Mapping[tuple[str, str], Cell]) -> Table:
+        if len(self.days) > MOST_COLUMNS:
+            return self._counts(dags, cells)
         table = Table("", *self.days, box=None)
         for dag_id in dags:
             table.add_row(dag_id, *(self._cell(cells.get((dag_id, day))) for day in self.days))
+        return table
+
+    def _counts(self, dags: Sequence[str], cells: Mapping[tuple[str, str], Cell]) -> Table:
+        table = Table(f"{len(self.days)} days", *SIGNS, "to come", box=None)
+        for dag_id in dags:
+            states = Counter(cells[dag_id, day].state if (dag_id, day) in cells else "to come" for day in self.days)
+            table.add_row(dag_id, *(str(states[state] or "") for state in (*SIGNS, "to come")))
         return table
 
     def _cell(self, cell: Cell | None) -> str:
