@@ -52,14 +52,17 @@ def run(
     approve: Annotated[bool, typer.Option(help="flights_replay: do not ask a person")] = False,
 ) -> None:
     """Run a DAG, or the main job for a day or a range of days, and wait for its end."""
+    from living_answers.demo import report
     from living_answers.demo.run import DemoFailed, from_variables
 
     runner = from_variables(_variables(), console)
     try:
         if name == "flights":
             runner.days = _days(day, first, last)
+            start = report.now()
             runner.pass_over()
-            return
+            report.print_steps(console, start, f"{runner.days[0]} to {runner.days[-1]}")
+            raise typer.Exit(1 if report.print_proofs(console, start) else 0)
         run_id = runner.api.trigger(name, partition_key=day, conf={"approve": True} if approve else None)
         state = runner.api.wait(name, run_id, seconds=900)
         console.print(f"{name} {run_id}: {state}")
