@@ -25,6 +25,8 @@ def test_each_database_is_fresh(postgres: Any) -> None:
     for _ in range(2):
         with postgres.database() as url, psycopg.connect(url) as connection:
             connection.execute("create table only_once (id int)")
+            tables = connection.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone()
+            assert tables == (1,)
 
 
 def test_s3_keeps_an_object_and_refuses_a_wrong_key(s3: Any) -> None:
