@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="ids of answers; all of them if none is named")] = None,
     area: Annotated[list[str] | None, typer.Option(help="only these areas")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=8, help="runs at a time")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object, nothing else")] = False,
@@ -30,6 +31,10 @@ def verify(
     from living_answers.answers.runner import Runner
 
     answers = read_all(areas=area)
+    if names:
+        if unknown := set(names) - answers.keys():
+            raise typer.BadParameter(f"no such answer: {', '.join(sorted(unknown))}; answers list names all")
+        answers = {name: answers[name] for name in names}
     judged: list[Judgement] = []
     for judgement in Runner(api_of_platform()).verify(answers.values(), jobs):
         judged.append(judgement)
