@@ -12,3 +12,6 @@ create database :"role" owner :"role";
 revoke connect on database :"role" from public;
 SQL
 done
+
+# The warehouse's owner may open a replication slot: change data capture reads what it wrote from the log.
+psql -v ON_ERROR_STOP=1 --username postgres --dbname postgres -c "alter role warehouse replication"

@@ -48,8 +48,10 @@ class Platform:
 
     def postgres(self) -> Postgres:
         """Return the database server."""
-        roles = (Role("airflow", self.credentials.airflow_database), Role("warehouse", self.credentials.warehouse))
-        return Postgres(self.home, self.ports.postgres, self.credentials.postgres, roles)
+        keys = self.credentials
+        # The warehouse's owner may open a replication slot: change data capture reads what it wrote from the log.
+        roles = (Role("airflow", keys.airflow_database), Role("warehouse", keys.warehouse, replication=True))
+        return Postgres(self.home, self.ports.postgres, keys.postgres, roles)
 
     def s3(self) -> S3:
         """Return the S3 server."""

@@ -37,10 +37,11 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Role:
-    """A login role that owns a database of the same name."""
+    """A login role that owns a database of the same name; `replication` lets it read the write-ahead log."""
 
     name: str
     password: str = field(repr=False)
+    replication: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ def _run(command: list[str], identity: Identity | None) -> None:
 def _create(connection: psycopg.Connection, role: Role) -> None:
     name, password = sql.Identifier(role.name), sql.Literal(role.password)
     exists = connection.execute("select from pg_roles where rolname = %s", [role.name]).fetchone()
-    verb = sql.SQL("alter role {} login password {}" if exists is not None else "create role {} login password {}")
-    connection.execute(verb.format(name, password))
+    verb = sql.SQL("create" if exists is None else "alter")
+    replication = sql.SQL("replication" if role.replication else "noreplication")
+    connection.execute(sql.SQL("{} role {} login {} password {}").format(verb, name, replication, password))
     if connection.execute("select from pg_database where datname = %s", [role.name]).fetchone() is None:
         connection.execute(sql.SQL("create database {} owner {}").format(name, name))

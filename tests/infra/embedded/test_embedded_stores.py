@@ -60,6 +60,21 @@ def test_postgres_starts_below_a_folder_that_others_cannot_enter(tmp_path: Path)
         service.stop()
 
 
+def test_only_a_role_that_is_told_so_may_read_the_log(tmp_path: Path) -> None:
+    home = Home(tmp_path / "platform")
+    home.create()
+    service = Postgres(home, unused(), "pw", (Role("reader", "one", replication=True), Role("other", "two")))
+    query = "select rolname, rolreplication from pg_roles where rolname in ('reader', 'other') order by rolname"
+    try:
+        service.start()
+        for _ in range(2):  # the second time the roles are there, and altered
+            service.ready()
+        with service.connect() as connection:
+            assert connection.execute(query).fetchall() == [("other", False), ("reader", True)]
+    finally:
+        service.stop()
+
+
 def test_a_half_made_cluster_is_made_again(tmp_path: Path) -> None:
     home = Home(tmp_path / "platform")
     home.create()
