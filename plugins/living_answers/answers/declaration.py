@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,12 @@ class Declaration:
     claims: dict[str, ClaimVerdict]
     engines: tuple[str, ...]
     stand_ins: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the file and of the SQL files beside it: a judgement of another one is stale."""
+        beside = sorted(self.file.parent.glob(f"sql/{self.dag_id}*.sql"))
+        return hashlib.sha256("".join([self.code, *(file.read_text() for file in beside)]).encode()).hexdigest()
 
     @property
     def title(self) -> str:

@@ -10,16 +10,20 @@ from living_answers.ledger.queries import Evidence
 
 @dataclass(frozen=True)
 class Judgement:
-    """Whether a run did what its answer promises, and what it did not; ``way`` is ``None`` if nobody broke it."""
+    """Whether a run did what its answer promises, and what it did not; ``way`` is ``None`` if nobody broke it.
+
+    With ``engines_missing`` there was no run, and the judgement is neither green nor red.
+    """
 
     dag_id: str
     way: str | None
     faults: tuple[str, ...]
     evidence: tuple[Evidence, ...]
+    engines_missing: tuple[str, ...] = ()
 
     @property
     def green(self) -> bool:
-        return not self.faults
+        return not self.faults and not self.engines_missing
 
 
 def judge(

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import Protocol
 
-from living_answers import ledger
 from living_answers.airflow_api import AirflowApi
 from living_answers.answers.declaration import Declaration
-from living_answers.answers.judge import Judgement, judge
-from living_answers.ledger import queries
+from living_answers.answers.judge import Judgement
+from living_answers.answers.judging import judge_run
 
 RUN_SECONDS = 600
+
+
+class CanRun(Protocol):
+    """What runs an answer once, waits for its end and judges it."""
+
+    def run(self, answer: Declaration, way: str | None = None) -> Judgement: ...
 
 
 @dataclass(frozen=True)
@@ -22,24 +28,41 @@ class Runner:
     api: AirflowApi
 
     def run(self, answer: Declaration, way: str | None = None) -> Judgement:
-        """Run an answer once, wait for its end and judge it.
+        """Run an answer once on the platform, wait for its end and judge it.
 
         Raises:
             AirflowApiError: Airflow does not know the DAG, or the way.
             RunTimeout: it has not ended within ten minutes.
         """
+        return self.finish(answer, self.start(answer, way), way)
+
+    def start(self, answer: Declaration, way: str | None) -> str:
+        """Trigger a run and return its id."""
         self.api.unpause(answer.dag_id)
-        run_id = self.api.trigger(answer.dag_id, conf={"break_it": way} if way else None)
+        return self.api.trigger(answer.dag_id, conf={"break_it": way} if way else None)
+
+    def finish(self, answer: Declaration, run_id: str, way: str | None) -> Judgement:
+        """Wait for a run's end and judge it."""
         state = self.api.wait(answer.dag_id, run_id, RUN_SECONDS)
         failed = [task["task_id"] for task in self.api.tasks(answer.dag_id, run_id) if task["state"] == "failed"]
-        with ledger.engine().connect() as connection:
-            evidence = queries.evidence(connection, run_ids=[run_id])
-        must_fail = answer.breaks[way].fails if way else ()
-        return judge(answer.dag_id, way, must_fail, state=state, failed_tasks=failed, evidence=evidence)
+        return judge_run(answer, run_id, way=way, state=state, failed_tasks=failed)
 
-    def verify(self, answers: Iterable[Declaration], jobs: int) -> Iterator[Judgement]:
-        """Run every answer and every counterexample, ``jobs`` at a time; yield each judgement as it comes."""
-        wanted = [(answer, way) for answer in answers for way in (None, *answer.breaks)]
-        with ThreadPoolExecutor(max_workers=jobs) as pool:
-            for done in as_completed([pool.submit(self.run, answer, way) for answer, way in wanted]):
+
+def verify(
+    runner: CanRun, answers: Iterable[Declaration], jobs: int, missing: Callable[[Declaration], Collection[str]]
+) -> Iterator[Judgement]:
+    """Run every counterexample, then every answer as it is, ``jobs`` at a time; yield each judgement as it comes.
+
+    So the last thing that a verified answer did was to prove its point. ``missing`` names the engines that an answer
+    needs and that cannot be had: it is then not run, which is neither green nor red.
+    """
+    wanted = list(answers)
+    lacking = {answer.dag_id: tuple(missing(answer)) for answer in wanted}
+    for answer in wanted:
+        if lacking[answer.dag_id]:
+            yield Judgement(answer.dag_id, None, (), (), lacking[answer.dag_id])
+    able = [answer for answer in wanted if not lacking[answer.dag_id]]
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        for pairs in ([(answer, way) for answer in able for way in answer.breaks], [(answer, None) for answer in able]):
+            for done in as_completed([pool.submit(runner.run, answer, way) for answer, way in pairs]):
                 yield done.result()

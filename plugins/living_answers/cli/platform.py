@@ -3,6 +3,8 @@
 It imports it where it is used, so that `answers --help` does not wait for clients of databases and of AWS.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -95,6 +97,31 @@ def variables() -> dict[str, str]:
     from embedded.platform import Platform
 
     return dict(Platform.load(Home.default()).connections().shell())
+
+
+def airflow_environment() -> dict[str, str]:
+    """Return what Airflow's own processes are told."""
+    from embedded.home import Home
+    from embedded.platform import Platform
+
+    return dict(Platform.load(Home.default()).airflow().environment())
+
+
+def local_folder() -> Path:
+    """Return where runs outside the scheduler keep what Airflow notes of them."""
+    from embedded.home import Home
+
+    return Home.default().root / "local"
+
+
+def missing_engines(names: Iterable[str]) -> list[str]:
+    """Start the engines on demand that are named; return those that cannot be had."""
+    return [name for name, problem in ensure_engines(names).items() if problem]
+
+
+def ensure_engines(names: Iterable[str]) -> dict[str, str | None]:
+    """Start the engines on demand that are not running; return what is wrong with each, or nothing."""
+    return dict.fromkeys(names)
 
 
 def env(

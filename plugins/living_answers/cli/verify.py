@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from living_answers.cli import platform
 from living_answers.cli.runs import api_of_platform, console
 
-errors = Console(stderr=True, soft_wrap=True)
+if TYPE_CHECKING:
+    from living_answers.answers.declaration import Declaration
+    from living_answers.answers.judge import Judgement
+    from living_answers.answers.runner import CanRun
 
 
 def register(app: typer.Typer) -> None:
@@ -23,43 +28,80 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="ids of answers; all of them if none is named")] = None,
     area: Annotated[list[str] | None, typer.Option(help="only these areas")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=8, help="runs at a time")] = 3,
+    local: Annotated[bool, typer.Option("--local", help="in processes of its own, without the scheduler")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object, nothing else")] = False,
 ) -> None:
-    """Run every answer and every counterexample; green only if all do just what they promise."""
-    from living_answers.answers.declaration import read_all
-    from living_answers.answers.judge import Judgement
-    from living_answers.answers.runner import Runner
+    """Run every counterexample and every answer; green only if all do just what they promise."""
+    from living_answers.answers.runner import verify as verify_all
 
-    answers = read_all(areas=area)
-    if names:
-        if unknown := set(names) - answers.keys():
-            raise typer.BadParameter(f"no such answer: {', '.join(sorted(unknown))}; answers list names all")
-        answers = {name: answers[name] for name in names}
+    answers = chosen(names, area)
     judged: list[Judgement] = []
-    for judgement in Runner(api_of_platform()).verify(answers.values(), jobs):
-        judged.append(judgement)
-        if not as_json:
-            _print(judgement)
-    red = [judgement for judgement in judged if not judgement.green]
+    with _runner(local, jobs) as runner:
+        for judgement in verify_all(runner, answers, jobs, lambda answer: platform.missing_engines(answer.engines)):
+            judged.append(judgement)
+            if not as_json:
+                print_judgement(judgement)
+    ran = [judgement for judgement in judged if not judgement.engines_missing]
+    red = [judgement for judgement in ran if not judgement.green]
     if as_json:
         typer.echo(json.dumps([_plain(judgement) for judgement in judged], indent=1))
     else:
-        console.print(f"{len(judged) - len(red)} of {len(judged)} runs did what they promise")
-    if red or not judged:
+        _print_sum(judged, ran, red)
+    if red or not ran:
         raise typer.Exit(1)
 
 
-def _print(judgement: Any) -> None:
+def chosen(names: list[str] | None, area: list[str] | None) -> list[Declaration]:
+    """Return the answers named, or those of the areas, or all.
+
+    Raises:
+        typer.BadParameter: there is no such answer or area.
+    """
+    from living_answers.answers.declaration import read_all
+    from living_answers.catalogue import load
+
+    if unknown := set(area or ()) - set(load().areas):
+        raise typer.BadParameter(f"no such area: {', '.join(sorted(unknown))}; there are {', '.join(load().areas)}")
+    answers = read_all(areas=area)
+    if unknown := set(names or ()) - answers.keys():
+        raise typer.BadParameter(f"no such answer: {', '.join(sorted(unknown))}; answers list names all")
+    return [answers[name] for name in names] if names else list(answers.values())
+
+
+def print_judgement(judgement: Judgement) -> None:
+    """Say in a line how a run was judged, and what was wrong below it."""
     how = f"broken by {judgement.way}" if judgement.way else "as it is"
-    proofs = len(judgement.evidence)
-    console.print(
-        f"{'[green]green[/]' if judgement.green else '[red]red[/]  '} {judgement.dag_id}, {how}: {proofs} proofs"
-    )
+    if judgement.engines_missing:
+        lacking = ", ".join(judgement.engines_missing)
+        console.print(f"[yellow]engine missing[/] {judgement.dag_id}: {lacking}; answers doctor says how to get it")
+        return
+    sign = "[green]green[/]" if judgement.green else "[red]red[/]  "
+    console.print(f"{sign} {judgement.dag_id}, {how}: {len(judgement.evidence)} proofs")
     for fault in judgement.faults:
         console.print(f"      {fault}", style="red", markup=False, highlight=False)
 
 
-def _plain(judgement: Any) -> dict[str, Any]:
-    plain = {"dag_id": judgement.dag_id, "way": judgement.way, "green": judgement.green, "faults": judgement.faults}
+@contextmanager
+def _runner(local: bool, jobs: int) -> Iterator[CanRun]:
+    if not local:
+        from living_answers.answers.runner import Runner
+
+        yield Runner(api_of_platform())
+        return
+    from living_answers.answers.local import LocalRunner
+
+    api_of_platform()  # this process needs the ledger's address, too
+    with LocalRunner(platform.local_folder(), platform.airflow_environment(), jobs) as runner:
+        yield runner
+
+
+def _print_sum(judged: list[Judgement], ran: list[Judgement], red: list[Judgement]) -> None:
+    missing = len(judged) - len(ran)
+    more = f"; {missing} answers were not run, as an engine is missing" if missing else ""
+    console.print(f"{len(ran) - len(red)} of {len(ran)} runs did what they promise{more}")
+
+
+def _plain(judgement: Judgement) -> dict[str, Any]:
     evidence = [asdict(one) for one in judgement.evidence]
+    plain = asdict(judgement) | {"green": judgement.green}
     return {**plain, "evidence": json.loads(json.dumps(evidence, default=str))}

@@ -92,6 +92,23 @@ evidence: Final = Table(
     Index("evidence_by_proof_and_time", "dag_id", "proof", "recorded_at"),
 )
 
+judgements: Final = Table(
+    "judgements",
+    metadata,
+    _key(),
+    Column("dag_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    # The way in which the run was broken on purpose; null if it was not.
+    Column("way", Text),
+    Column("green", Boolean, nullable=False),
+    Column("faults", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    # The digest of the answer's file as it was judged: another one today makes the judgement stale.
+    Column("code", Text, nullable=False),
+    _moment("judged_at"),
+    UniqueConstraint("dag_id", "run_id", name="judgements_identity"),
+    Index("judgements_by_way", "dag_id", "way", "id"),
+)
+
 dead_letters: Final = Table(
     "dead_letters",
     metadata,
