@@ -38,7 +38,12 @@ class Display:
         with self._lock:
             self._states[name] = (state, seconds)
             self._began[name] = time.monotonic()
-        if not self._console.is_terminal and state not in ("waiting", "starting"):
+        if not self._console.is_terminal:
+            self.report_line(name, state, seconds)
+
+    def report_line(self, name: str, state: str, seconds: float) -> None:
+        """Print a line when a step has ended."""
+        if state not in ("waiting", "starting"):
             self._console.print(f"{name:<22} {state} {seconds:6.1f} s", highlight=False)
 
     def note(self, sentence: str) -> None:

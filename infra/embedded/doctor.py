@@ -12,6 +12,7 @@ import psutil
 
 from embedded import java
 from embedded.addresses import Ports
+from embedded.engine import kinds
 from embedded.home import Home
 from embedded.platform import Platform, status
 from embedded.ports import is_free
@@ -33,7 +34,7 @@ class Finding:
 
 def examine(home: Home) -> list[Finding]:
     """Look at everything and change nothing."""
-    return [*_python(), *_programs(), *_machine(home), *_ports(home)]
+    return [*_python(), *_programs(), *_machine(home), *_ports(home), *_engines(home)]
 
 
 def _python() -> Iterator[Finding]:
@@ -105,3 +106,10 @@ def _ports(home: Home) -> Iterator[Finding]:
         yield Finding("ports", "optional", f"taken: {', '.join(busy)}", "other free ports are chosen by themselves")
     else:
         yield Finding("ports", "ok", "all preferred ports are free")
+
+
+def _engines(home: Home) -> Iterator[Finding]:
+    for name, kind in kinds().items():
+        fetched = kind(home).fetched()
+        remedy = "" if fetched else f"only some answers need it: `answers up --with {name}` fetches it"
+        yield Finding(f"engine {name}", "ok" if fetched else "optional", kind.what, remedy)

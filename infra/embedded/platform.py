@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import psutil
 
+from embedded import on_demand
 from embedded.addresses import Ports, settle
 from embedded.airflow import ApiServer, DagProcessor, Scheduler, Triggerer
 from embedded.airflow_database import AirflowDatabase
@@ -128,7 +129,8 @@ def down(home: Home, report: Report) -> int:
     if not home.root.exists():
         return 0
     with _lock(home):
-        take_down(Platform.load(home).services(), report)
+        on_demand.withdraw(home)
+        take_down([*Platform.load(home).services(), *on_demand.services(home)], report)
         strays = marked(home.root)
         end(None, strays, sig=Service.stop_signal, grace=0)
         for path in (home.root / "run").glob("*.pid"):
@@ -150,7 +152,12 @@ class Status:
 
 def status(platform: Platform) -> list[Status]:
     """Talk to each service and return what it says."""
-    return [_status(service) for service in platform.services()]
+    return [_status(service) for service in [*platform.services(), *on_demand.services(platform.home)]]
+
+
+def all_running(home: Home) -> bool:
+    """Tell whether every service of the platform answers; engines on demand are not asked."""
+    return all(_status(service).state == "running" for service in Platform.load(home).services())
 
 
 def _status(service: Service) -> Status:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 console = Console(soft_wrap=True)
@@ -21,22 +22,59 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def up() -> None:
-    """Start the platform, or what of it is not running, and wait until every service answers."""
+def up(
+    engines: Annotated[
+        list[str] | None, typer.Option("--with", help="an engine on demand; `answers doctor` lists them")
+    ] = None,
+) -> None:
+    """Start the platform, or what of it is not running, and wait until every service answers.
+
+    With --with, a platform that runs is left as it is, and only the engines are started. Each `up` starts those again
+    that were asked for before.
+    """
     from embedded.display import Display
     from embedded.home import Home
+    from embedded.on_demand import wanted
+    from embedded.platform import Platform, all_running
     from embedded.platform import up as start_all
     from embedded.service import ServiceError
 
+    home = Home.default()
     try:
-        with Display(console) as display:
-            platform = start_all(Home.default(), display.report, display.note)
+        if not (engines and all_running(home)):
+            with Display(console) as display:
+                start_all(home, display.report, display.note)
+        outcome = ensure_engines([*wanted(home), *(engines or [])])
     except (ServiceError, OSError) as error:
         errors.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
-    variables = platform.connections().shell()
+    for name, problem in outcome.items():
+        if problem:
+            errors.print(f"engine {name} is missing. {problem}", style="red", markup=False, highlight=False)
+    variables = Platform.load(home).connections().shell()
     console.print(f"\nAirflow: {variables['AIRFLOW_URL']}  login admin, password {variables['AIRFLOW_PASSWORD']}")
     console.print('For psql, boto3 or a notebook: eval "$(answers env)"', markup=False, highlight=False)
+    if any(outcome[name] for name in engines or []):
+        raise typer.Exit(1)
+
+
+def ensure_engines(names: Iterable[str]) -> dict[str, str | None]:
+    """Fetch and start engines on demand, shown on the terminal; for each name None if it is up, else why it is not."""
+    from embedded.display import Display
+    from embedded.home import Home
+    from embedded.on_demand import ensure
+
+    display = Display(console)  # not as a live table: a terminal takes one live display, and that is the progress bar
+    columns = (TextColumn("fetching {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        bars = {}
+
+        def progress(what: str, done: float, total: float) -> None:
+            if what not in bars:
+                bars[what] = bar.add_task(what)
+            bar.update(bars[what], completed=done, total=total)
+
+        return ensure(Home.default(), names, display.report_line, progress)
 
 
 def down() -> None:
@@ -117,11 +155,6 @@ def local_folder() -> Path:
 def missing_engines(names: Iterable[str]) -> list[str]:
     """Start the engines on demand that are named; return those that cannot be had."""
     return [name for name, problem in ensure_engines(names).items() if problem]
-
-
-def ensure_engines(names: Iterable[str]) -> dict[str, str | None]:
-    """Start the engines on demand that are not running; return what is wrong with each, or nothing."""
-    return dict.fromkeys(names)
 
 
 def env(

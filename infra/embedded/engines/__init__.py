@@ -1,0 +1,1 @@
+"""One module an engine on demand; each says which class it is by `ENGINE`."""
