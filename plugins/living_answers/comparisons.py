@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from living_answers.json_safe import JSON, json_safe
 
-How = Literal["equal", "at_least", "at_most", "between", "close", "rows"]
+How = Literal["equal", "at_least", "at_most", "between", "close", "rows", "times_at_least", "times_at_most"]
 _SAMPLE: Final = 20  # Rows of a difference that are kept: enough to see the pattern, little enough to read.
 
 
@@ -104,6 +104,25 @@ def _close(observed: Any, expected: Any, tolerance: float | None) -> Comparison:
     return _outcome(holds, observed, expected, f"off by {share:.2%}, allowed {tolerance:.2%}")
 
 
+def _times(observed: Any) -> tuple[dict[str, Any], float]:
+    """Two figures of the same run and how many times the second goes into the first."""
+    figure, base = observed
+    if not base:
+        raise ValueError(f"no ratio to {base!r}: the second of the two figures must not be zero")
+    times = float(figure) / float(base)
+    return {"times": round(times, 2), "of": [figure, base]}, times
+
+
+def _times_at_least(observed: Any, expected: Any, _tolerance: float | None) -> Comparison:
+    shown, times = _times(observed)
+    return _outcome(times >= expected, shown, expected, f"{times:.2f} times, below the lower bound")
+
+
+def _times_at_most(observed: Any, expected: Any, _tolerance: float | None) -> Comparison:
+    shown, times = _times(observed)
+    return _outcome(times <= expected, shown, expected, f"{times:.2f} times, above the upper bound")
+
+
 def _rows(observed: Sequence[Any], expected: Sequence[Any], _tolerance: float | None) -> Comparison:
     """Compare as multisets: the order is free, the number of each row is not."""
     seen, due = Counter(map(_frozen, observed)), Counter(map(_frozen, expected))
@@ -146,5 +165,7 @@ _WAYS: Final[Mapping[str, Callable[[Any, Any, float | None], Comparison]]] = Map
         "between": _between,
         "close": _close,
         "rows": _rows,
+        "times_at_least": _times_at_least,
+        "times_at_most": _times_at_most,
     }
 )

@@ -1,5 +1,7 @@
 """A proof compares what was observed with what was expected, leaves evidence, and can fail."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +14,7 @@ from living_answers.json_safe import clean_text
 from living_answers.ledger import current_partition, engine
 from living_answers.ledger.tables import evidence
 
-__all__ = ["ProofFailed", "prove"]
+__all__ = ["ProofFailed", "prove", "prove_raises"]
 
 
 class ProofFailed(AssertionError):
@@ -41,7 +43,8 @@ def prove(  # noqa: PLR0913  a sentence of named words: who reads the call needs
 ) -> None:
     """Record the evidence in the ledger, in a transaction of its own, then pass or raise ProofFailed.
 
-    ``tolerance`` belongs to ``how="close"``: a share of the expected value. Raises EmptyComparisonError for empty
+    ``tolerance`` belongs to ``how="close"``: a share of the expected value. ``times_at_least`` and ``times_at_most`` take
+    two figures of the same run as ``observed`` and a bound of their ratio as ``expected``. Raises EmptyComparisonError for empty
     against empty unless ``allow_empty``, and SQLAlchemyError when the ledger is out of reach: a proof that leaves no
     evidence does not pass.
     """
@@ -55,6 +58,22 @@ def prove(  # noqa: PLR0913  a sentence of named words: who reads the call needs
         raise
     if failure:
         raise failure
+
+
+@contextmanager
+def prove_raises(name: str, error: type[Exception]) -> Iterator[None]:
+    """Prove that the block raises ``error``, or a subclass of it: ``with prove_raises("a 400 is refused", BadRequest):``.
+
+    Another exception, or none, fails the proof; its name is what was observed.
+    """
+    try:
+        yield
+    except error:
+        prove(name, observed=error.__name__, expected=error.__name__)
+    except Exception as raised:  # noqa: BLE001 - whatever it is, it is not what was expected, and is recorded
+        prove(name, observed=type(raised).__name__, expected=error.__name__)
+    else:
+        prove(name, observed="no exception", expected=error.__name__)
 
 
 def _record(name: str, comparison: Comparison, *, partition: str | None, **how: Any) -> None:

@@ -71,16 +71,28 @@ class Declaration:
         return self.page.strip().splitlines()[0].lstrip("# ").strip()
 
 
-def read_all(folder: Path = DAGS, areas: Iterable[str] | None = None) -> dict[str, Declaration]:
+def read_all(
+    folder: Path = DAGS, areas: Iterable[str] | None = None, faults: list[DeclarationError] | None = None
+) -> dict[str, Declaration]:
     """Return all answers by DAG id, in the order of their paths.
 
+    With a list ``faults``, files that hold no answer go there, and the good ones beside them are returned.
+
     Raises:
-        DeclarationError: a file in an area holds no answer, or one that does not parse.
+        DeclarationError: a file in an area holds no answer, or one that does not parse; only without ``faults``.
     """
     wanted = None if areas is None else set(areas)
-    files = (file for file in sorted(folder.glob("*/*.py")) if file.parent.name not in NOT_AREAS)
-    found = [read(file) for file in files if wanted is None or file.parent.name in wanted]
-    return {declaration.dag_id: declaration for declaration in found}
+    found = {}
+    for file in sorted(folder.glob("*/*.py")):
+        if file.parent.name in NOT_AREAS or (wanted is not None and file.parent.name not in wanted):
+            continue
+        try:
+            found[file.stem] = read(file)
+        except DeclarationError as fault:
+            if faults is None:
+                raise
+            faults.append(fault)
+    return found
 
 
 def read(file: Path) -> Declaration:
@@ -90,7 +102,10 @@ def read(file: Path) -> Declaration:
         DeclarationError: there is no ``@answer`` with literal arguments, or it lacks something.
     """
     code = file.read_text()
-    tree = ast.parse(code, filename=str(file))
+    try:
+        tree = ast.parse(code, filename=str(file))
+    except SyntaxError as error:
+        raise DeclarationError(f"{file.name}: line {error.lineno}: {error.msg}") from error
     said = _arguments(tree, file)
     try:
         return Declaration(

@@ -68,7 +68,7 @@ def coverage(
         for area, questions in catalogue.areas.items()
     }
     backed = {claim: told for claim, (answer, told) in verdicts(answers).items() if answer.dag_id in proven}
-    claims = Counter(told.verdict for told in backed.values())
+    claims: dict[str, int] = dict(Counter(told.verdict for told in backed.values()))
     return {
         "areas": areas,
         "claims": {**claims, "no verdict yet": len(catalogue.claims) - len(backed)},

@@ -2,7 +2,7 @@
 
 import typer
 
-from living_answers.cli import platform, runs, verify
+from living_answers.cli import answers, platform, runs, verify
 
 app = typer.Typer(
     name="answers",
@@ -13,4 +13,5 @@ app = typer.Typer(
 )
 platform.register(app)
 runs.register(app)
+answers.register(app)
 verify.register(app)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from living_answers.cli import platform
-from living_answers.cli.runs import api_of_platform, console
+from living_answers.cli.runs import api_of_platform, console, declared
 
 if TYPE_CHECKING:
     from living_answers.answers.declaration import Declaration
@@ -57,12 +57,11 @@ def chosen(names: list[str] | None, area: list[str] | None) -> list[Declaration]
     Raises:
         typer.BadParameter: there is no such answer or area.
     """
-    from living_answers.answers.declaration import read_all
     from living_answers.catalogue import load
 
     if unknown := set(area or ()) - set(load().areas):
         raise typer.BadParameter(f"no such area: {', '.join(sorted(unknown))}; there are {', '.join(load().areas)}")
-    answers = read_all(areas=area)
+    answers = declared(area)
     if unknown := set(names or ()) - answers.keys():
         raise typer.BadParameter(f"no such answer: {', '.join(sorted(unknown))}; answers list names all")
     return [answers[name] for name in names] if names else list(answers.values())

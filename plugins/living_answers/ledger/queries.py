@@ -168,6 +168,9 @@ _EVIDENCE: Final = text(
     ORDER BY id DESC LIMIT :most
     """
 )
+_LAST_RUNS: Final = text(
+    "SELECT run_id FROM ledger.evidence WHERE dag_id = :dag_id GROUP BY run_id ORDER BY max(id) DESC LIMIT :most"
+)
 
 
 def step_totals(connection: Connection) -> list[StepTotal]:
@@ -212,6 +215,11 @@ def evidence(
 ) -> list[Evidence]:
     """Return the latest evidence, newest first, of the runs and the partition if named."""
     return _all(connection, Evidence, _EVIDENCE, run_ids=_listed(run_ids), partition=partition, most=most)
+
+
+def last_runs(connection: Connection, dag_id: str, most: int) -> list[str]:
+    """Return the ids of a DAG's last runs that left evidence, newest first."""
+    return list(connection.execute(_LAST_RUNS, {"dag_id": dag_id, "most": most}).scalars())
 
 
 def _listed(names: Sequence[str] | None) -> list[str] | None:

@@ -36,6 +36,10 @@ from living_answers.comparisons import EmptyComparisonError, compare
         (5, (5, 6), "between", {}, True),
         (7, (5, 6), "between", {}, False),
         (None, (5, 6), "between", {}, False),
+        ((30, 10), 3, "times_at_least", {}, True),
+        ((29, 10), 3, "times_at_least", {}, False),
+        ((11, 10), 1.1, "times_at_most", {}, True),
+        ((12, 10), 1.1, "times_at_most", {}, False),
         (1.04, 1.0, "close", {"tolerance": 0.05}, True),
         (1.06, 1.0, "close", {"tolerance": 0.05}, False),
         (math.nan, 1.0, "close", {"tolerance": 0.05}, False),
@@ -92,3 +96,10 @@ _rows = st.lists(st.tuples(st.integers(0, 3), st.none() | st.text("ab", max_size
 @given(_rows, _rows)
 def test_rows_hold_exactly_when_the_multisets_are_equal(left: list[Any], right: list[Any]) -> None:
     assert compare(left, right, "rows").holds == (Counter(left) == Counter(right))
+
+
+def test_a_ratio_keeps_both_figures_and_refuses_nothing_as_its_base() -> None:
+    found = compare((30, 8), 3, "times_at_least")
+    assert found.observed == {"times": 3.75, "of": [30, 8]}
+    with pytest.raises(ValueError, match="must not be zero"):
+        compare((30, 0), 3, "times_at_least")

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from living_answers import ledger
 from living_answers.comparisons import compare
-from living_answers.proof import ProofFailed, prove
+from living_answers.proof import ProofFailed, prove, prove_raises
 
 
 def _evidence(engine: Engine) -> list[Any]:
@@ -76,3 +76,20 @@ def test_a_nan_and_a_nul_can_be_stored(fresh_ledger: Engine) -> None:
     with pytest.raises(ProofFailed):
         prove("figures", observed=[float("nan"), "a\x00"], expected=[1.0, "a"])
     assert _evidence(fresh_ledger)[0].observed == ["nan", "a␀"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "observed", "holds"),
+    [(KeyError("k"), "LookupError", True), (OSError("o"), "OSError", False), (None, "no exception", False)],
+)
+def test_what_a_block_raises_is_evidence(
+    raised: Exception | None, observed: str, holds: bool, fresh_ledger: Engine
+) -> None:
+    try:
+        with prove_raises("a missing key is refused", LookupError):
+            if raised:
+                raise raised
+    except ProofFailed:
+        assert not holds
+    (row,) = _evidence(fresh_ledger)
+    assert (row.observed, row.expected, row.holds) == (observed, "LookupError", holds)
