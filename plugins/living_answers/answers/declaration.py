@@ -66,6 +66,12 @@ class Declaration:
         return hashlib.sha256("".join([self.code, *(file.read_text() for file in beside)]).encode()).hexdigest()
 
     @property
+    def named_proofs(self) -> frozenset[str]:
+        """The proofs on which the counterexamples and the claims stand."""
+        of_breaks = {name for way in self.breaks.values() for name in way.fails}
+        return frozenset(of_breaks | {claim.proof for claim in self.claims.values()})
+
+    @property
     def title(self) -> str:
         """The page's first line."""
         return self.page.strip().splitlines()[0].lstrip("# ").strip()

@@ -34,11 +34,13 @@ def judge(
     state: str,
     failed_tasks: Collection[str],
     evidence: Sequence[Evidence],
+    must_leave: Collection[str] = (),
 ) -> Judgement:
     """Judge one run by its state, the tasks that failed, and the evidence it left.
 
     ``must_fail`` is empty for a run that nobody broke. A broken run must fail at the named proofs and nowhere else: a
-    task that fails without a failed proof has crashed, and a crash proves nothing.
+    task that fails without a failed proof has crashed, and a crash proves nothing. ``must_leave`` are the proofs on
+    which claims and counterexamples stand: without evidence of each, they stand on nothing.
     """
     failed = {one.proof for one in evidence if not one.holds}
     at_proofs = {one.task_id for one in evidence if not one.holds}
@@ -49,6 +51,9 @@ def judge(
         faults.append(f"the run ended as {state}")
     if way is not None and state == "success":
         faults.append(f"broken by {way}, it succeeded all the same")
+    faults += [
+        f"no evidence of the proof: {name}" for name in sorted(set(must_leave) - {one.proof for one in evidence})
+    ]
     faults += [f"the proof fails: {name}" for name in sorted(failed - set(must_fail))]
     faults += [f"the proof should fail and does not: {name}" for name in sorted(set(must_fail) - failed)]
     faults += [f"the task failed, and not at a proof: {task}" for task in sorted(set(failed_tasks) - at_proofs)]

@@ -26,7 +26,10 @@ def judge_run(
     with ledger.engine().connect() as connection:
         evidence = queries.evidence(connection, run_ids=[run_id], most=MOST_EVIDENCE)
     mine = [one for one in evidence if one.dag_id == answer.dag_id]
-    found = judge(answer.dag_id, way, must_fail, state=state, failed_tasks=failed_tasks, evidence=mine)
+    named = answer.named_proofs if way is None and state == "success" and mine else ()
+    found = judge(
+        answer.dag_id, way, must_fail, state=state, failed_tasks=failed_tasks, evidence=mine, must_leave=named
+    )
     judgements.record(
         dag_id=answer.dag_id, run_id=run_id, way=way, green=found.green, faults=found.faults, code=answer.digest
     )

@@ -43,12 +43,17 @@ def register(app: typer.Typer) -> None:
 def list_questions(
     area: Annotated[str | None, typer.Option(help="only this area")] = None,
     status: Annotated[str | None, typer.Option(help=f"only these: {', '.join(SIGNS)}")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="the index that docs/questions.md holds")] = False,
 ) -> None:
     """List the questions by area, with their answers and how they stand."""
+    from living_answers.answers import index
     from living_answers.answers.standing import answers_of, of_questions
     from living_answers.catalogue import load
 
     catalogue, answers = load(), declared()
+    if markdown:
+        typer.echo(index.markdown(catalogue, answers), nl=False)
+        return
     if area is not None and area not in catalogue.areas:
         raise typer.BadParameter(f"no area {area!r}; there are {', '.join(catalogue.areas)}")
     if status is not None and status not in SIGNS:

@@ -59,3 +59,8 @@ def test_green_means_the_promise_and_nothing_else(
     assert judgement.green == (fault is None)
     if fault:
         assert fault in judgement.faults
+
+
+def test_a_proof_on_which_something_stands_must_leave_evidence() -> None:
+    judgement = judge("d", None, (), state="success", failed_tasks=(), evidence=(A_HOLDS,), must_leave=("a", "b"))
+    assert judgement.faults == ("no evidence of the proof: b",)
