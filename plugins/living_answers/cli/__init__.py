@@ -2,7 +2,7 @@
 
 import typer
 
-from living_answers.cli import answers, platform, runs, verify
+from living_answers.cli import answers, platform, runs, site, verify
 
 app = typer.Typer(
     name="answers",
@@ -15,3 +15,4 @@ platform.register(app)
 runs.register(app)
 answers.register(app)
 verify.register(app)
+site.register(app)

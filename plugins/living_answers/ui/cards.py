@@ -47,7 +47,7 @@ class Card:
 class Verdict:
     """What a run as a whole came to: ``tone`` is how it is coloured."""
 
-    tone: Literal["proven", "broken", "failing", "waiting"]
+    tone: Literal["proven", "broken", "failing", "stale", "waiting", "running"]
     headline: str
     detail: str
     faults: tuple[str, ...] = ()
@@ -63,7 +63,6 @@ class Panel:
     run: Run | None
     verdict: Verdict
     cards: tuple[Card, ...]
-    stale: bool
 
 
 def panels(answer: Declaration, runs: Sequence[Run], judged: Mapping[str, Judged]) -> list[Panel]:
@@ -72,6 +71,9 @@ def panels(answer: Declaration, runs: Sequence[Run], judged: Mapping[str, Judged
     for way in ("", *answer.breaks):
         run = next((one for one in runs if one.way == way), None)
         judgement = judged.get(run.run_id) if run else None
+        said = verdict(run, judgement)
+        if judgement and judgement.code != answer.digest:
+            said = Verdict("stale", said.headline, f"{said.detail} The file has changed since.", said.faults)
         must_fail = answer.breaks[way].fails if way else ()
         found.append(
             Panel(
@@ -79,9 +81,8 @@ def panels(answer: Declaration, runs: Sequence[Run], judged: Mapping[str, Judged
                 what=answer.breaks[way].what if way else "",
                 must_fail=must_fail,
                 run=run,
-                verdict=verdict(run, judgement),
+                verdict=said,
                 cards=cards(answer, run, runs) if run else (),
-                stale=judgement is not None and judgement.code != answer.digest,
             )
         )
     return found

@@ -89,11 +89,12 @@ def index(shelf: Shelf) -> dict[str, Any]:
     }
 
 
-def answer(shelf: Shelf, connection: Connection, dag_id: str) -> dict[str, Any]:
-    """Return an answer's page: its prose, its evidence, its claims, its code."""
+def answer(shelf: Shelf, connection: Connection, dag_id: str, *, judged_only: bool = False) -> dict[str, Any]:
+    """Return an answer's page: its prose, its evidence, its claims, its code; of all runs, or of judged ones only."""
     declared = shelf.answers[dag_id]
     runs = last_runs(connection, dag_id)
     judged = judgements.of_runs(connection, dag_id, [run.run_id for run in runs])
+    runs = [run for run in runs if run.run_id in judged] if judged_only else runs
     names = {one.id: one.name for one in shelf.catalogue.systems.values()}
     return {
         "answer": declared,

@@ -107,7 +107,9 @@ def _verdict(run: Run | None, judged: Judged | None, state: RunState) -> cards.V
         return cards.Verdict("failing", f"The run ended as {state.state}", "It left no evidence.")
     if state.paused:
         return cards.Verdict("waiting", "Waiting", "The DAG is paused in Airflow: switch it on there, and it runs.")
-    return cards.Verdict("waiting", "Running" if state.state == "running" else "Waiting for a worker", "")
+    if all(task.began is None for task in state.tasks):
+        return cards.Verdict("running", "Waiting for a worker", "Other runs have them all, or the scheduler is busy.")
+    return cards.Verdict("running", "Running", "")
 
 
 def _told(tasks: list[Task], shown: tuple[cards.Card, ...]) -> str:

@@ -52,16 +52,24 @@ const startFilter = () => {
     for (const group of groups) group.hidden = !one("li.row:not([hidden])", group);
     one("[data-nothing]").hidden = count > 0;
     found.textContent = `${count} ${count === 1 ? found.dataset.one : found.dataset.many}`;
+    found.classList.toggle("some", count < rows.length);
     const kept = new URLSearchParams();
     if (input.value) kept.set("q", input.value);
     if (status) kept.set("status", status);
-    history.replaceState(null, "", (kept.size ? `?${kept}` : location.pathname) + location.hash);
+    try {
+      history.replaceState(null, "", (kept.size ? `?${kept}` : location.pathname) + location.hash);
+    } catch { /* A file opened from a disk has no history to keep it in. */ }
   };
   const asked = new URLSearchParams(location.search);
   input.value = asked.get("q") || "";
   const wanted = all("input[name=status]", tools).find((radio) => radio.value === asked.get("status"));
   if (wanted) wanted.checked = true;
-  tools.addEventListener("input", apply);
+  tools.addEventListener("input", () => {
+    apply();
+    // Whoever searches from far below wants to see the first hit.
+    const hidden = tools.nextElementSibling.getBoundingClientRect().top - tools.getBoundingClientRect().bottom;
+    if (hidden < 0) scrollBy(0, hidden);
+  });
   one("[data-clear]").addEventListener("click", () => {
     input.value = "";
     one("input[name=status]", tools).checked = true;
