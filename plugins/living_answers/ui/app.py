@@ -115,8 +115,8 @@ def run(dag_id: str, run_id: str, shelf: ShelfDep, links: LinksDep, runs: RunsDe
 @app.get("/question/{question_id}")
 def question(question_id: str, shelf: ShelfDep, links: LinksDep) -> Response:
     """Lead to a question's answer, or say what it asks for."""
-    if dag_id := shelf.answered.get(question_id):
-        return RedirectResponse(links.answer(dag_id))
+    if dag_ids := shelf.answered.get(question_id):
+        return RedirectResponse(links.answer(dag_ids[0]))
     if question_id not in shelf.catalogue.questions:
         raise HTTPException(404, "The notes ask no such question.")
     return HTMLResponse(render("question.html", links, **pages.question(shelf, question_id)))

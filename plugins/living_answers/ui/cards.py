@@ -106,7 +106,8 @@ def cards(answer: Declaration, run: Run, runs: Sequence[Run] = ()) -> tuple[Card
     """Return a card for each proof of a run, with its outcomes in the other runs."""
     must_fail = answer.breaks[run.way].fails if run.way in answer.breaks else ()
     times = Counter(one.proof for one in run.proofs)
-    past = _past(runs)
+    # Beside a broken run stand those of the same way, and those that nobody broke.
+    past = _past([each for each in runs if not run.way or each.way in {"", run.way}])
     return tuple(
         _card(answer, one, must_fail, past.get(_identity(one), []), times[one.proof] > 1) for one in run.proofs
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
@@ -63,11 +63,11 @@ class InAirflow:
 class OnSite:
     """Relative links: a site may lie in any folder of any host. ``depth`` is how many folders down the page stands.
 
-    ``answered`` leads from a question to its answer, so that nobody is sent around.
+    ``answered`` leads from a question to its answers, so that nobody is sent around.
     """
 
     depth: int = 0
-    answered: Mapping[str, str] = field(default_factory=dict)
+    answered: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def page(self, name: str) -> str:
         return f"{self._up()}{'index' if name == 'questions' else name}.html"
@@ -77,7 +77,7 @@ class OnSite:
 
     def question(self, question_id: str) -> str:
         if question_id in self.answered:
-            return self.answer(self.answered[question_id])
+            return self.answer(self.answered[question_id][0])
         return f"{self._up()}question/{quote(question_id, safe='')}.html"
 
     def asset(self, name: str) -> str:

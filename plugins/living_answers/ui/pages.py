@@ -36,7 +36,7 @@ class Row:
     """A question on the index."""
 
     question: Question
-    answer: Declaration | None
+    answers: tuple[tuple[Declaration, Status], ...]
     status: Status
     words: str
 
@@ -143,7 +143,7 @@ def systems(shelf: Shelf) -> dict[str, Any]:
 
 
 def _rows(shelf: Shelf) -> dict[str, Row]:
-    answered, statuses = shelf.answered, shelf.of_questions
+    answered, statuses, of_answers = shelf.answered, shelf.of_questions, shelf.of_answers
     systems_of: dict[str, list[str]] = {}
     for system in shelf.catalogue.systems.values():
         for id_ in system.questions:
@@ -151,7 +151,7 @@ def _rows(shelf: Shelf) -> dict[str, Row]:
     return {
         one.id: Row(
             one,
-            shelf.answers.get(answered.get(one.id, "")),
+            tuple((shelf.answers[dag_id], of_answers[dag_id]) for dag_id in answered.get(one.id, ())),
             statuses[one.id],
             " ".join([one.id.replace("-", " "), one.kind, *systems_of.get(one.id, [])]),
         )

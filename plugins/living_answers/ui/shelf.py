@@ -38,9 +38,13 @@ class Shelf:
         return standing.of_questions(self.catalogue, self.answers, self.judged)
 
     @property
-    def answered(self) -> dict[str, str]:
-        """The answer of each question, by id."""
-        return {question: dag_id for dag_id, one in reversed(self.answers.items()) for question in one.questions}
+    def answered(self) -> dict[str, tuple[str, ...]]:
+        """The answers of each question, by id; those first that settle the fewest others besides."""
+        found: dict[str, tuple[str, ...]] = {}
+        for dag_id, one in sorted(self.answers.items(), key=lambda item: len(item[1].questions)):
+            for question in one.questions:
+                found[question] = (*found.get(question, ()), dag_id)
+        return found
 
     def only(self, dag_ids: Collection[str]) -> Shelf:
         """Return the shelf as somebody sees it who may read these DAGs only."""

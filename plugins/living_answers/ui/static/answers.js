@@ -86,7 +86,7 @@ const startFilter = () => {
       input.value = "";
       apply();
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      const links = rows.filter(({ row }) => !row.hidden).map(({ row }) => one("a", row)).filter(Boolean);
+      const links = rows.filter(({ row }) => !row.hidden).flatMap(({ row }) => all("a", row));
       const at = links.indexOf(document.activeElement);
       if (event.target !== input && at < 0) return;
       event.preventDefault();
