@@ -6,18 +6,16 @@ one, an SQLite file for each process, since the platform's scheduler would take 
 
 from __future__ import annotations
 
-import logging
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
 
+from living_answers import local_worker
 from living_answers.answers.declaration import Declaration
 from living_answers.answers.judge import Judgement
 from living_answers.answers.judging import judge_run
@@ -25,15 +23,6 @@ from living_answers.answers.judging import judge_run
 RUN_SECONDS = 600
 MIGRATE_SECONDS = 180
 _LOG = "local.log"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run ended."""
-
-    run_id: str
-    state: str
-    failed_tasks: tuple[str, ...]
 
 
 class LocalRunner:
@@ -51,7 +40,7 @@ class LocalRunner:
         self._pool = ProcessPoolExecutor(
             max_workers=jobs,
             mp_context=get_context("spawn"),  # a fork would share the parent's connections
-            initializer=_prepare,
+            initializer=local_worker.prepare,
             initargs=(dict(environment), template, self.log),
         )
 
@@ -67,7 +56,7 @@ class LocalRunner:
         Raises:
             TimeoutError: it has not ended within ten minutes.
         """
-        ended = self._pool.submit(_run, answer.file, way).result(timeout=RUN_SECONDS)
+        ended = self._pool.submit(local_worker.run, answer.file, way).result(timeout=RUN_SECONDS)
         return judge_run(answer, ended.run_id, way=way, state=ended.state, failed_tasks=ended.failed_tasks)
 
 
@@ -77,40 +66,9 @@ def _migrated(folder: Path, environment: Mapping[str, str]) -> Path:
 
     template = folder / f"airflow-{version('apache-airflow-core')}.db"
     if not template.exists():
-        fresh = template.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
+        fresh = template.with_suffix(f".{os.getpid()}.new")  # two at once each make one; the last to finish stays
         command = [sys.executable, "-m", "airflow", "db", "migrate"]
-        variables = {**os.environ, **environment, **_database(fresh)}
+        variables = {**os.environ, **environment, **local_worker.metadata_in(fresh)}
         subprocess.run(command, env=variables, check=True, capture_output=True, timeout=MIGRATE_SECONDS)
         fresh.rename(template)
     return template
-
-
-def _database(file: Path) -> dict[str, str]:
-    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{file}", "AIRFLOW__METRICS__OTEL_ON": "False"}
-
-
-def _prepare(environment: dict[str, str], template: Path, log: Path) -> None:
-    """Give this process of the pool its own metadata, and send all that it prints to the log."""
-    mine = template.with_name(f"worker-{os.getpid()}.db")
-    shutil.copy(template, mine)
-    os.environ.update({**environment, **_database(mine)})
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    import atexit
-
-    atexit.register(mine.unlink, missing_ok=True)
-
-
-def _run(file: Path, way: str | None) -> Ended:
-    os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(file)  # dag.test() reads the whole folder anew: let it be one file
-    from airflow.dag_processing.dagbag import DagBag
-
-    bag = DagBag(dag_folder=file, safe_mode=False)
-    if bag.import_errors:
-        raise ImportError(f"{file.name} does not import: {bag.import_errors[str(file)]}")
-    logging.getLogger(__name__).info("%s, broken by %s", file.stem, way)
-    run = bag.dags[file.stem].test(run_conf={"break_it": way} if way else None)
-    failed = tuple(ti.task_id for ti in run.get_task_instances() if ti.state == "failed")
-    return Ended(str(run.run_id), str(run.state), failed)

@@ -64,5 +64,14 @@ def verify(
     able = [answer for answer in wanted if not lacking[answer.dag_id]]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         for pairs in ([(answer, way) for answer in able for way in answer.breaks], [(answer, None) for answer in able]):
-            for done in as_completed([pool.submit(runner.run, answer, way) for answer, way in pairs]):
+            for done in as_completed([pool.submit(_run, runner, answer, way) for answer, way in pairs]):
                 yield done.result()
+
+
+def _run(runner: CanRun, answer: Declaration, way: str | None) -> Judgement:
+    """Run and judge; what cannot be run is a fault of this answer, and does not keep the others from being judged."""
+    try:
+        return runner.run(answer, way)
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, it is told as the fault of this run
+        told = f"it could not be run: {type(error).__name__}: {error}"
+        return Judgement(answer.dag_id, way, (told[:500],), ())

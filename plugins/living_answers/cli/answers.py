@@ -160,7 +160,7 @@ def _short(value: Any) -> str:
         lines = [f"{key}: {str(item)[:_LETTERS]}" for key, item in value.items()]
         more = [f"and {len(lines) - _PAIRS} more"] if len(lines) > _PAIRS else []
         return "\n".join([*lines[:_PAIRS], *more])
-    told = str(value)
+    told = f"{value:.5g}" if isinstance(value, float) else str(value)
     return told if len(told) <= _LETTERS else f"{told[:_LETTERS]} ..."
 
 
