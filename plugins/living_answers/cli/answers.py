@@ -30,6 +30,13 @@ SIGNS = {
 
 
 _PAIRS, _LETTERS = 6, 100
+_BOUNDS = {
+    "at_least": "at least ",
+    "at_most": "at most ",
+    "close": "about ",
+    "times_at_least": "at least times ",
+    "times_at_most": "at most times ",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -139,7 +146,7 @@ def print_evidence(found: Sequence[Evidence], title: str = "Evidence") -> None:
         sign = "[green]holds[/]" if one.holds else "[red]fails[/]"
         unit = f" {one.unit}" if one.unit else ""
         wanted, seen = (escape(_short(value)) for value in _different(one.expected, one.observed))
-        bound = {"at_least": "at least ", "at_most": "at most ", "close": "about "}.get(one.how, "")
+        bound = _BOUNDS.get(one.how, "")
         table.add_row(
             one.proof, f"{bound}{wanted}{unit}", "the same" if one.expected == one.observed else f"{seen}{unit}", sign
         )
@@ -148,7 +155,8 @@ def print_evidence(found: Sequence[Evidence], title: str = "Evidence") -> None:
 
 def _different(expected: Any, observed: Any) -> tuple[Any, Any]:
     """Of two mappings that differ, the pairs that do; anything else as it is."""
-    if not (isinstance(expected, Mapping) and isinstance(observed, Mapping)) or expected == observed:
+    mappings = isinstance(expected, Mapping) and isinstance(observed, Mapping)
+    if not mappings or expected == observed or "distinct" in observed:
         return expected, observed
     keys = [key for key in {**expected, **observed} if expected.get(key) != observed.get(key)]
     return {key: expected.get(key) for key in keys}, {key: observed.get(key) for key in keys}
@@ -156,6 +164,10 @@ def _different(expected: Any, observed: Any) -> tuple[Any, Any]:
 
 def _short(value: Any) -> str:
     """A value in a few lines: the first pairs of a mapping, the first letters of anything else."""
+    if isinstance(value, Mapping) and {"rows", "distinct"} <= value.keys():
+        return f"{value['rows']} rows, {value['distinct']} distinct"
+    if isinstance(value, Mapping) and set(value) == {"times", "of"}:
+        return f"{value['times']} ({_short(value['of'][0])} to {_short(value['of'][1])})"
     if isinstance(value, Mapping):
         lines = [f"{key}: {str(item)[:_LETTERS]}" for key, item in value.items()]
         more = [f"and {len(lines) - _PAIRS} more"] if len(lines) > _PAIRS else []
