@@ -65,13 +65,21 @@ class Panel:
     cards: tuple[Card, ...]
 
 
-def panels(answer: Declaration, runs: Sequence[Run], judged: Mapping[str, Judged]) -> list[Panel]:
-    """Return the panels of an answer, the run that nobody broke first."""
+def panels(
+    answer: Declaration, runs: Sequence[Run], judged: Mapping[str, Judged], latest: Sequence[Judged] = ()
+) -> list[Panel]:
+    """Return the panels of an answer, the run that nobody broke first.
+
+    ``judged`` are the judgements of the runs, ``latest`` the newest of each way: its run may have left no evidence.
+    """
+    last = {one.way or "": one for one in latest if one.dag_id == answer.dag_id}
     found = []
     for way in ("", *answer.breaks):
         run = next((one for one in runs if one.way == way), None)
         judgement = judged.get(run.run_id) if run else None
-        said = verdict(run, judgement)
+        if (newest := last.get(way)) and (run is None or newest.judged_at > run.ended):
+            judgement = newest
+        said = verdict(run if run and judgement and judgement.run_id == run.run_id else None, judgement)
         if judgement and judgement.code != answer.digest:
             said = Verdict("stale", said.headline, f"{said.detail} The file has changed since.", said.faults)
         must_fail = answer.breaks[way].fails if way else ()
@@ -90,16 +98,14 @@ def panels(answer: Declaration, runs: Sequence[Run], judged: Mapping[str, Judged
 
 def verdict(run: Run | None, judged: Judged | None) -> Verdict:
     """Return a judgement in words."""
-    if run is None:
-        return Verdict("waiting", "Never run", "No evidence yet.")
     if judged is None:
-        return Verdict("waiting", "Not judged yet", _counted(run))
-    if judged.way is None and judged.green:
-        return Verdict("proven", "It did what it promises", _counted(run))
+        return Verdict("waiting", "Not judged yet", _counted(run)) if run else Verdict("waiting", "Never run", "")
     if judged.green:
-        return Verdict("broken", "It failed where it should", _failures(run))
+        if judged.way:
+            return Verdict("broken", "It failed where it should", _failures(run) if run else "")
+        return Verdict("proven", "It did what it promises", _counted(run) if run else "")
     said = "It did not fail as it should" if judged.way else "It did not do what it promises"
-    return Verdict("failing", said, _counted(run), judged.faults)
+    return Verdict("failing", said, _counted(run) if run else "The evidence is that of a run before.", judged.faults)
 
 
 def cards(answer: Declaration, run: Run, runs: Sequence[Run] = ()) -> tuple[Card, ...]:

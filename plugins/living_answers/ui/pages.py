@@ -102,7 +102,7 @@ def answer(shelf: Shelf, connection: Connection, dag_id: str, *, judged_only: bo
         "area": area_name(declared.area),
         "page": prose.page(declared.page),
         "questions": [shelf.catalogue.questions[one] for one in declared.questions if one in shelf.catalogue.questions],
-        "panels": cards.panels(declared, runs, judged),
+        "panels": cards.panels(declared, runs, judged, shelf.judged),
         "claims": _tested(shelf, [one for one in declared.claims if one in shelf.catalogue.claims]),
         "stand_ins": {names.get(system, system): what for system, what in declared.stand_ins.items()},
         "lines": listing.lines(declared.code),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from living_answers import ledger
@@ -84,14 +85,17 @@ def _tasks(answer: Declaration, state: RunState) -> list[Task]:
 
     def place(task_id: str) -> tuple[float, float]:
         began = [part.began.timestamp() for part in parts[task_id] if part.began]
-        if began:
-            return min(began), 0.0
-        if task_id in {"prepare", "clean_up"}:
-            return float("inf"), -1.0 if task_id == "prepare" else float("inf")
-        at = answer.code.find(f"def {task_id.rsplit('.', 1)[-1]}(")
-        return float("inf"), float(at) if at >= 0 else float(len(answer.code))
+        return min(began, default=inf), _place_in_code(answer, task_id)
 
     return [_task(task_id, parts[task_id]) for task_id in sorted(parts, key=place)]
+
+
+def _place_in_code(answer: Declaration, task_id: str) -> float:
+    """The setup and the teardown stand in the library, before and behind all others."""
+    if task_id in {"prepare", "clean_up"}:
+        return -1.0 if task_id == "prepare" else inf
+    at = answer.code.find(f"def {task_id.rsplit('.', 1)[-1]}(")
+    return float(at if at >= 0 else len(answer.code))
 
 
 def _task(task_id: str, parts: list[TaskState]) -> Task:

@@ -63,13 +63,16 @@ def look(connection: Connection, folder: Path) -> Shelf:
     """Read what stands in the ledger and in the folder of DAGs now."""
     answers: dict[str, Declaration] = {}
     unreadable = []
+    known = catalogue.load()
     for file in _files(folder):
         found = _declared(file)
-        if isinstance(found, Declaration):
-            answers[found.dag_id] = found
-        else:
+        if isinstance(found, str):
             unreadable.append(found)
-    return Shelf(catalogue.load(), answers, tuple(judgements.latest(connection)), tuple(unreadable))
+        elif unknown := set(found.questions) - known.questions.keys():
+            unreadable.append(f"{file.parent.name}/{file.name}: the notes ask no {', '.join(sorted(unknown))}")
+        else:
+            answers[found.dag_id] = found
+    return Shelf(known, answers, tuple(judgements.latest(connection)), tuple(unreadable))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -141,7 +141,7 @@ def _pairs(value: Mapping[str, Any], unit: str | None, other: Any) -> View:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> View:
     head = tuple(dict.fromkeys(str(name) for row in rows[:MOST_ROWS] for name in row))
-    cells = tuple(tuple(Cell(plain(row.get(name, ""))) for name in head) for row in rows[:MOST_ROWS])
+    cells = tuple(tuple(Cell(plain(row[name]) if name in row else "") for name in head) for row in rows[:MOST_ROWS])
     return View("table", head=head, rows=cells, more=max(0, len(rows) - MOST_ROWS))
 
 

@@ -40,6 +40,16 @@ const startFilter = () => {
     row, text: `${row.textContent} ${row.dataset.words}`.toLowerCase(), status: row.dataset.status,
   }));
   const groups = all("section.area");
+  let later;
+  // So that a page that one comes back to looks as one left it.
+  const keep = (status) => {
+    const kept = new URLSearchParams();
+    if (input.value) kept.set("q", input.value);
+    if (status) kept.set("status", status);
+    try {
+      history.replaceState(null, "", (kept.size ? `?${kept}` : location.pathname) + location.hash);
+    } catch { /* A file opened from a disk has no history to keep it in. */ }
+  };
   const apply = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     const status = one("input[name=status]:checked", tools).value;
@@ -53,12 +63,8 @@ const startFilter = () => {
     one("[data-nothing]").hidden = count > 0;
     found.textContent = `${count} ${count === 1 ? found.dataset.one : found.dataset.many}`;
     found.classList.toggle("some", count < rows.length);
-    const kept = new URLSearchParams();
-    if (input.value) kept.set("q", input.value);
-    if (status) kept.set("status", status);
-    try {
-      history.replaceState(null, "", (kept.size ? `?${kept}` : location.pathname) + location.hash);
-    } catch { /* A file opened from a disk has no history to keep it in. */ }
+    clearTimeout(later);
+    later = setTimeout(keep, 300, status);
   };
   const asked = new URLSearchParams(location.search);
   input.value = asked.get("q") || "";
