@@ -10,11 +10,19 @@ from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 #: The DAGs of the main job in the order in which the assets lead a day through them.
 MAIN_JOB = ("flights_ingest", "flights_refine", "flights_validate", "flights_load", "flights_marts")
 ENDED = frozenset({"success", "failed"})
+#: How long a restart of Airflow's API may take before we give up; at the first login nobody waits.
+RESTART_SECONDS = 60
 
 
 class AirflowApiError(RuntimeError):
@@ -113,7 +121,14 @@ class AirflowApi:
         return self._request("POST", path, json=body)
 
     def _request(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        response = self._session().request(method, path, **arguments)
+        # Nothing was sent when a connection is refused, so any request may be sent again: Airflow may be restarting.
+        attempts = Retrying(
+            retry=retry_if_exception_type(httpx.ConnectError),
+            stop=stop_after_delay(RESTART_SECONDS),
+            wait=wait_random_exponential(multiplier=0.5, max=5),
+            reraise=True,
+        )
+        response = attempts(self._session().request, method, path, **arguments)
         if response.is_error:
             raise AirflowApiError(f"{method} {path}: {response.status_code} {response.text[:500]}")
         answer: dict[str, Any] = response.json()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
@@ -90,3 +92,14 @@ def test_a_day_ends_with_the_last_dag_or_with_a_failure(
     follower = Follower(api, [day], ("d",))
     cells = follower.look()
     assert (follower.ended(cells, day), follower.failed(cells, day)) == (ended, failed)
+
+
+def test_a_restart_of_airflow_is_waited_for(api: AirflowApi, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/api/v2/dags").respond_with_json({"dags": []})
+    assert api.dags() == []
+    port = httpserver.port
+    httpserver.stop()
+    again = threading.Timer(1.0, httpserver.start)
+    again.start()
+    httpserver.port = port
+    assert api.dags() == []
