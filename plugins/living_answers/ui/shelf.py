@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -29,15 +29,15 @@ class Shelf:
     judged: tuple[Judged, ...]
     unreadable: tuple[str, ...]
 
-    @property
+    @cached_property
     def of_answers(self) -> dict[str, standing.Status]:
         return standing.of_answers(self.answers, self.judged)
 
-    @property
+    @cached_property
     def of_questions(self) -> dict[str, standing.Status]:
         return standing.of_questions(self.catalogue, self.answers, self.judged)
 
-    @property
+    @cached_property
     def answered(self) -> dict[str, tuple[str, ...]]:
         """The answers of each question, by id; those first that settle the fewest others besides."""
         found: dict[str, tuple[str, ...]] = {}

@@ -184,6 +184,8 @@ const startCopy = () => all("[data-copy]").forEach((button) => button.addEventLi
 
 const announce = (told) => { one("[data-live]").textContent = told; };
 const pause = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
+const PATIENCE = 180000; // milliseconds: Airflow's server takes half a minute to start anew
+const SILENCE = "Airflow does not answer just now. Asking again.";
 const REFUSED = {
   401: "Your login has ended. Load the page anew to log in.",
   403: "You may not run this DAG.",
@@ -226,7 +228,7 @@ class Desk {
   async follow(run) {
     this.busy(true);
     const address = this.desk.dataset.progress.replace(/RUN$/, encodeURIComponent(run));
-    let told = "", misses = 0;
+    let told = "", heard = Date.now();
     for (;;) {
       let html = null;
       try {
@@ -234,9 +236,11 @@ class Desk {
         if (response.ok) html = await response.text();
         else if (response.status === 401 || response.status === 403) return this.refuse(REFUSED[response.status]);
       } catch { /* The server may be starting anew; ask again. */ }
-      misses = html === null ? misses + 1 : 0;
-      if (misses > 20) return this.refuse("Airflow does not answer any more. The run goes on without us.");
+      const silent = html === null ? Date.now() - heard : 0;
+      if (silent > PATIENCE) return this.refuse("Airflow does not answer any more. The run goes on without us.");
+      if (silent > 5000 && told !== SILENCE) announce((told = SILENCE));
       if (html !== null) {
+        heard = Date.now();
         const shown = this.show(html);
         if (shown.dataset.told !== told) announce((told = shown.dataset.told));
         if (shown.dataset.done === "true") return this.finish(shown);

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,14 +14,16 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, insert
+from support.browser import chromium
 
 from living_answers.ledger import judgements
 from living_answers.ledger.tables import evidence
 from living_answers.ui import guard
 from living_answers.ui.airflow_runs import RunState, TaskState
 from living_answers.ui.app import airflow_runs, app, dags_folder
+
+__all__ = ["chromium"]  # a fixture, for the tests here
 
 PAGE = '''"""# {title}
 
@@ -166,29 +167,6 @@ def log_in(answers: Answers, runs: FakeRuns) -> Iterator[Callable[..., None]]:
 def page(log_in: Callable[..., None]) -> TestClient:
     """The page for somebody who may do everything."""
     return TestClient(app, raise_server_exceptions=False)
-
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The machine's Chromium; Playwright's own would have to be downloaded."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("no chromium on this machine: docs/page.md says how to get it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
