@@ -45,7 +45,7 @@ def wait_for(condition: Callable[[], Found], seconds: float = PATIENCE_SECONDS) 
 def prometheus(folder: Path, settings: Mapping[str, Any]) -> Iterator[str]:
     """Run Prometheus with these settings (prometheus.yml as a mapping); yield its address."""
     file = _write(folder / "prometheus.json", settings)
-    url = _free_address()
+    url = free_address()
     command = [engines.settings("prometheus")["prometheus"], f"--config.file={file}", "--log.level=warn"]
     command += [f"--storage.tsdb.path={folder / 'prometheus'}", f"--web.listen-address={url[7:]}"]
     with _running(command, folder / "prometheus.log", f"{url}/-/ready"):
@@ -56,7 +56,7 @@ def prometheus(folder: Path, settings: Mapping[str, Any]) -> Iterator[str]:
 def alertmanager(folder: Path, settings: Mapping[str, Any]) -> Iterator[str]:
     """Run Alertmanager with these settings (alertmanager.yml as a mapping); yield its address."""
     file = _write(folder / "alertmanager.json", settings)
-    url = _free_address()
+    url = free_address()
     told = engines.settings("prometheus")
     command = [told["alertmanager"], f"--config.file={file}", f"--storage.path={folder / 'alertmanager'}"]
     command += [f"--web.listen-address={url[7:]}", "--cluster.listen-address=", "--log.level=info"]
@@ -69,7 +69,7 @@ def alertmanager(folder: Path, settings: Mapping[str, Any]) -> Iterator[str]:
 @contextmanager
 def pushgateway(folder: Path) -> Iterator[str]:
     """Run a push gateway; yield its address."""
-    url = _free_address()
+    url = free_address()
     command = [engines.settings("prometheus")["pushgateway"], f"--web.listen-address={url[7:]}"]
     with _running(command, folder / "pushgateway.log", f"{url}/-/ready"):
         yield url
@@ -91,16 +91,17 @@ def value(url: str, expression: str) -> float | None:
     return found[0][1] if found else None
 
 
+def free_address() -> str:
+    """Return an address of the loopback at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return f"http://{LOOPBACK}:{probe.getsockname()[1]}"
+
+
 def _write(file: Path, settings: Mapping[str, Any]) -> Path:
     """JSON is YAML, so the programs read it."""
     file.write_text(json.dumps(settings, indent=1))
     return file
-
-
-def _free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return f"http://{LOOPBACK}:{probe.getsockname()[1]}"
 
 
 @contextmanager
