@@ -1,5 +1,6 @@
 """fakesnow in place of Snowflake: Snowflake's own client speaks to it over HTTP, and DuckDB does the work."""
 
+import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,8 +33,13 @@ class FakeSnow(Service):
         return [str(self.venv.program("fakesnow")), "--server", "--port", str(self.port), "--host", LOOPBACK]
 
     def environment(self) -> dict[str, str]:
-        """Log warnings only."""
-        return {"LOG_LEVEL": "WARNING"}
+        """Keep what clients put on stages in the service's own folder."""
+        return {"TMPDIR": str(self.directory / "tmp")}
+
+    def prepare(self) -> None:
+        """Empty that folder: what was staged is of no use to a server that has forgotten its tables."""
+        shutil.rmtree(self.directory / "tmp", ignore_errors=True)
+        (self.directory / "tmp").mkdir()
 
     def check(self) -> None:
         """Abort a query that nobody runs: the one request that it answers without a session."""
