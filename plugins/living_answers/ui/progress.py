@@ -19,6 +19,8 @@ from living_answers.ui.evidence import Run, one_run
 #: Of a task in several parts, the first of these that one of the parts has.
 _WORST_FIRST = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "scheduled", "success", "skipped")
 
+_TASK_ENDED = frozenset({"success", "failed", "failed as it should", "skipped", "upstream failed"})
+
 
 @dataclass(frozen=True)
 class Task:
@@ -35,8 +37,8 @@ def stand(answer: Declaration, state: RunState) -> dict[str, Any]:
     judged = judge_if_ended(answer, state)
     with ledger.engine().connect() as connection:
         run = one_run(connection, answer.dag_id, state.run_id)
-    tasks = _tasks(answer, state)
     shown = cards.cards(answer, run) if run else ()
+    tasks = _tasks(answer, state, _failed_as_it_should(shown))
     return {
         "answer": answer,
         "run": state,
@@ -77,7 +79,13 @@ def _ran_this_file(answer: Declaration, state: RunState) -> bool:
     return state.began is not None and state.began.timestamp() >= answer.file.stat().st_mtime
 
 
-def _tasks(answer: Declaration, state: RunState) -> list[Task]:
+def _failed_as_it_should(shown: tuple[cards.Card, ...]) -> set[str]:
+    """The tasks that failed at proofs which their way must break, and at no other."""
+    failed = {card.task for card in shown if card.mark == "failed as it should"}
+    return failed - {card.task for card in shown if card.mark == "fails"}
+
+
+def _tasks(answer: Declaration, state: RunState, as_they_should: set[str]) -> list[Task]:
     """In the order in which they began; those that have not, in the order in which the file defines them."""
     parts: dict[str, list[TaskState]] = {}
     for task in state.tasks:
@@ -87,7 +95,7 @@ def _tasks(answer: Declaration, state: RunState) -> list[Task]:
         began = [part.began.timestamp() for part in parts[task_id] if part.began]
         return min(began, default=inf), _place_in_code(answer, task_id)
 
-    return [_task(task_id, parts[task_id]) for task_id in sorted(parts, key=place)]
+    return [_task(task_id, parts[task_id], as_they_should) for task_id in sorted(parts, key=place)]
 
 
 def _place_in_code(answer: Declaration, task_id: str) -> float:
@@ -98,9 +106,11 @@ def _place_in_code(answer: Declaration, task_id: str) -> float:
     return float(at if at >= 0 else len(answer.code))
 
 
-def _task(task_id: str, parts: list[TaskState]) -> Task:
+def _task(task_id: str, parts: list[TaskState], as_they_should: set[str]) -> Task:
     states = {part.state or "waiting" for part in parts}
     worst = next((state for state in _WORST_FIRST if state in states), "waiting")
+    if worst == "failed" and task_id in as_they_should:
+        worst = "failed as it should"
     return Task(task_id, worst.replace("_", " "), len(parts), max(part.try_number for part in parts))
 
 
@@ -118,7 +128,7 @@ def _verdict(run: Run | None, judged: Judged | None, state: RunState) -> cards.V
 
 def _told(tasks: list[Task], shown: tuple[cards.Card, ...]) -> str:
     """One sentence for a screen reader."""
-    ended = sum(task.state in {"success", "failed", "skipped", "upstream failed"} for task in tasks)
+    ended = sum(task.state in _TASK_ENDED for task in tasks)
     marks = Counter(card.mark for card in shown)
     proofs = ", ".join(f"{times} {mark}" for mark, times in marks.items())
     return f"{ended} of {len(tasks)} tasks have ended." + (f" Proofs: {proofs}." if proofs else "")

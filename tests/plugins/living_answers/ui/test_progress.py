@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from living_answers.ui.airflow_runs import RunState, TaskState
 
-LATER = datetime.now(UTC) + timedelta(minutes=1)
+LATER = datetime.now(UTC) + timedelta(days=1)
 
 
 def state(of: str, *tasks: tuple[str, str | None], way: str | None = None, began: datetime = LATER) -> RunState:
@@ -66,6 +66,7 @@ def test_a_counterexample_that_fails_at_its_proof_has_succeeded(page: TestClient
     html = page.get("/answer/load/run/run").text
     assert "It failed where it should" in html
     assert "verdict broken" in html
+    assert "task failed-as-it-should" in html
     assert judged(load) == [("twice", True)]
 
 
