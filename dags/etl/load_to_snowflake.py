@@ -171,7 +171,6 @@ def load_to_snowflake():
                 run(f"PUT file://{folder}/{order['urls'][-1][0]} @lake AUTO_COMPRESS = FALSE")
                 return {"first": first, "again": again, "late": load(), "engine": "fakesnow on DuckDB, for Snowflake"}
         finally:
-            run("DROP STAGE IF EXISTS lake")
             run(f"DROP SCHEMA {order['schema']}")
             client.close()
 
