@@ -1,4 +1,4 @@
-"""How do you monitor data pipelines and have the alert reach the right person once?
+"""# How do you monitor data pipelines and have the alert reach the right person once?
 
 **Say it.** Metrics say how much and how fast, logs say why, a dashboard shows both, and a rule over the metrics raises the alert. A
 router groups what belongs together, sends it by severity to the pager, the chat or by mail, and says when it is over. Alert on

@@ -1,4 +1,4 @@
-"""How do you collect pipeline metrics with Prometheus and show them in Grafana?
+"""# How do you collect pipeline metrics with Prometheus and show them in Grafana?
 
 **Say it.** Each process exposes counters and gauges as text; Prometheus fetches them every few seconds and stores the samples;
 Grafana asks Prometheus in PromQL. Export counters that only grow and let `rate` do the arithmetic, as it survives

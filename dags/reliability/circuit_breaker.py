@@ -1,4 +1,4 @@
-"""How does a circuit breaker stop calls to a failing service, and how does it recover?
+"""# How does a circuit breaker stop calls to a failing service, and how does it recover?
 
 **Say it.** It counts failures in a row. After N it opens: callers get an error at once and the service gets no request. When a
 time has passed it lets one call through, the probe: success closes it, failure opens it again. Its state belongs outside the

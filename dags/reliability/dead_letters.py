@@ -1,4 +1,4 @@
-"""What do you do with a message that cannot be processed?
+"""# What do you do with a message that cannot be processed?
 
 **Say it.** Count its attempts. After N failures move it, with its reason, into a dead-letter store, in the same transaction that
 takes it off the queue, so that it blocks nobody. Alert on the store. After the fix, replay it through the same consumer, which

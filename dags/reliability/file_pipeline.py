@@ -1,4 +1,4 @@
-"""How do you make a pipeline that processes files robust against bad files and crashes?
+"""# How do you make a pipeline that processes files robust against bad files and crashes?
 
 **Say it.** Sort errors first: what may pass stays for the next run, such as a file that somebody is still writing; what will not
 pass goes to quarantine with its reason. Publish each result by an atomic rename, move the input last, and make each step
@@ -20,7 +20,7 @@ next run writes the same result again. The report is made from the folders, not 
 **Break it.** `in_place`: the result is written where it belongs, and the rerun believes what it finds. `no_quarantine`: a bad
 file raises, and the good ones behind it wait.
 
-**Where this stops.** `flock` binds only those who ask; over NFS or in object stores it means little. S3 has no rename: there the
+**Where this stops.** `flock` binds only those who ask, and over NFS it is worth what server and mount make of it. S3 has neither lock nor rename: there the
 atomic step is the PUT of one object, or of a manifest that names the parts. After a power cut the folder must be synced too.
 A quarantine that nobody reads is a loss with a delay: count it, alert on it, replay it (see `dead_letters`).
 

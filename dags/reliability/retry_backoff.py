@@ -1,4 +1,4 @@
-"""How do you retry a failed call without making things worse?
+"""# How do you retry a failed call without making things worse?
 
 **Say it.** Retry only what may pass by itself. Wait longer each time, at random between nothing and a capped exponential, and
 give up at a deadline. Obey Retry-After. Send an idempotency key, because a lost reply looks like a lost request. And retry in
