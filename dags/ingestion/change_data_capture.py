@@ -13,7 +13,8 @@ sides hash each row, and only the keys that differ are repaired.
 
 **This run proves**
 - *copy and stream leave every key alike*: after random inserts, updates, deletes and a moved key, hash by key, source against target;
-- *after a crash the same changes come again*: they were applied, and the process died before it confirmed them;
+- *after a crash the same changes come again*, and *the conflict rule lets them write nothing*: they were applied, and the process died
+  before it confirmed them; every row version of the target is the one from before;
 - *polling by timestamp keeps what the source deleted*: its surplus rows are the deletes, and those alone;
 - *unread, the log holds at least what was written*, and *once confirmed, none of it waits*: lag, in bytes of the log;
 - *reconciliation names just the keys changed behind the stream*, and *after the repair every key is alike again*: an update, an insert, a delete in the target.
@@ -22,7 +23,7 @@ sides hash each row, and only the keys that differ are repaired.
 the changes are applied, and the process dies in between: they are gone.
 
 **Where this stops.** A slot nobody reads keeps the log until the disk is full: set `max_slot_wal_keep_size`, alert on lag, and drop it with
-its consumer, as the last task does. DDL is not in the stream, sequences neither. A table without a primary key needs `REPLICA IDENTITY`.
+its consumer, as the last task does. Opening a slot waits for every transaction that is open. DDL is not in the stream, sequences neither. A table without a primary key needs `REPLICA IDENTITY`.
 `test_decoding` is PostgreSQL's example and easy to read; Debezium and subscriptions use `pgoutput`. `REPLICATION` lets a role read the
 whole cluster's log: in production it belongs to a role of its own. Two writable sides need a rule that no log position gives.
 
@@ -64,6 +65,7 @@ FIELD = re.compile(r"(\w+)\[[^\]]+\]:('(?:[^']|'')*'|\S+)")
 PEEK = "SELECT lsn::text, data FROM pg_logical_slot_peek_changes(%s, %s, NULL) WHERE starts_with(data, %s)"
 CONFIRM = "SELECT pg_replication_slot_advance(%s, %s)"
 WRITTEN = "SELECT SUM(octet_length(name)) FROM source WHERE name LIKE 'it%'"
+VERSIONS = "SELECT COUNT(*), SUM(hashtextextended(xmin::text || ' ' || id, 0)) FROM target"
 DROP = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s"
 LAG = "SELECT pg_wal_lsn_diff(%s::pg_lsn, confirmed_flush_lsn)::bigint FROM pg_replication_slots WHERE slot_name = %s"
 
@@ -79,7 +81,7 @@ def fields(text: str) -> dict[str, Any]:
 
 
 def take_changes(connection: Any, break_it: str | None, *, die: bool = False) -> int:
-    """Write what the log has to tell, commit, confirm it to the slot; ``die`` between the two. Return how many changes."""
+    # Write what the log has to tell, commit, confirm it to the slot; die between the two. Return how many changes.
     slot, ours = scratch.name(), f"table {scratch.schema()}.source: "  # the slot tells of the whole database
     end = connection.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()[0]
     changes = connection.execute(PEEK, [slot, end, ours]).fetchall()
@@ -111,10 +113,7 @@ def hashes(connection: Any, table: str) -> dict[int, str]:
 @answer(
     questions=["data-synchronization"],
     breaks={
-        "poll_timestamps": {
-            "what": "the copy follows updated_at, not the log",
-            "fails": ["copy and stream leave every key alike"],
-        },
+        "poll_timestamps": {"what": "the copy follows updated_at", "fails": ["copy and stream leave every key alike"]},
         "confirm_first": {
             "what": "the slot is advanced before the changes are applied, and the process dies in between",
             "fails": ["after a crash the same changes come again"],
@@ -174,8 +173,11 @@ def change_data_capture():
             written = connection.execute(WRITTEN).fetchone()[0]
             prove("unread, the log holds at least what was written", observed=waiting, expected=written, how="at_least")
             given = take_changes(connection, params["break_it"], die=True)
+            applied = connection.execute(VERSIONS).fetchone()
             again = take_changes(connection, params["break_it"])
             prove("after a crash the same changes come again", observed=again, expected=given, unit="changes")
+            after = connection.execute(VERSIONS).fetchone()
+            prove("the conflict rule lets them write nothing", observed=after, expected=applied)
             waiting = connection.execute(LAG, lag).fetchone()[0]
             prove("once confirmed, none of it waits", observed=waiting, expected=0, how="at_most")
             copy = "polled" if params["break_it"] == "poll_timestamps" else "live"
@@ -201,11 +203,11 @@ def change_data_capture():
             how="rows",
         )
 
-    @task(trigger_rule="all_done", retries=3)
-    def drop_slot() -> None:
+    @task(retries=3)
+    def drop_slot() -> None:  # a teardown: it runs whatever became of the tasks before it
         with scratch.connect() as connection:
             connection.execute(DROP, [scratch.name()])
 
     copied, changes = open_slot_and_copy(), change_source()
     followed = follow_the_log(changes)
-    copied >> changes >> poll_instead(changes) >> followed >> reconcile() >> drop_slot().as_teardown(setups=copied)
+    copied >> changes >> poll_instead(changes) >> followed >> reconcile() >> drop_slot().as_teardown()

@@ -27,7 +27,7 @@ Pull needs an address that can be reached and a source that keeps history; push 
 deliver at least once: the receiver still removes doubles. SQS here is moto's; the queue is in memory, its API the real one.
 
 **Sources.** [RFC 6585, 429 and Retry-After](https://www.rfc-editor.org/rfc/rfc6585#section-4); [Reactive
-Streams](https://www.reactive-streams.org/) (back-pressure); Kafka: [push vs. pull](https://kafka.apache.org/documentation/#design_pull);
+Streams](https://www.reactive-streams.org/) (back-pressure); Kafka: [push vs. pull](https://kafka.apache.org/43/design/design/);
 RabbitMQ: [consumers, push and pull](https://www.rabbitmq.com/docs/consumers); SQS: [visibility
 timeout](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html).
 """
