@@ -24,13 +24,14 @@ The load survives because it names its columns. `INSERT INTO loaded VALUES (...)
 default is computed for each row, and PostgreSQL writes a new file for the table.
 
 **Where this stops.** Renaming, dropping or retyping a column breaks readers however quick the lock: expand first (a new column, written
-by both), move the readers, contract last. A load that never lets go of its own lock starves the ALTER: watch its attempts. Redshift
-stores its locks otherwise and knows no `lock_timeout`; what travels is the idea: a short wait and another try, not a long queue.
+by both), move the readers, contract last. A load that never lets go of its own lock starves the ALTER: watch its attempts. Redshift's
+list of parameters has `statement_timeout` and no `lock_timeout`; what travels is the idea: a short wait and another try.
 
 **Sources.** PostgreSQL: [ALTER TABLE](https://www.postgresql.org/docs/18/sql-altertable.html) (locks, and what is rewritten),
 [adding a column](https://www.postgresql.org/docs/18/ddl-alter.html#DDL-ALTER-ADDING-A-COLUMN),
 [lock modes](https://www.postgresql.org/docs/18/explicit-locking.html#LOCKING-TABLES),
-[lock_timeout](https://www.postgresql.org/docs/18/runtime-config-client.html#GUC-LOCK-TIMEOUT).
+[lock_timeout](https://www.postgresql.org/docs/18/runtime-config-client.html#GUC-LOCK-TIMEOUT). Redshift:
+[configuration reference](https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html).
 """
 
 from __future__ import annotations
