@@ -57,8 +57,7 @@ SPOTS = {
     "lock": "write: waited",
 }
 FLOORS = {"waited": 0.15, "computed": 0.05, "blocks read": 500, "blocks spilled": 20}  # less than this is nothing
-JUMP = 4  # times the healthy figure, or the floor
-ROWS = 20_000
+JUMP, ROWS = 4, 20_000  # a jump is to so many times the healthy figure, or the floor
 
 
 def fetch(fault: str | None) -> None:
@@ -70,7 +69,7 @@ def fetch(fault: str | None) -> None:
 
 def parse(fault: str | None) -> None:
     known = list(range(5000))
-    scan_a_list(known) if fault == "code" else look_into_a_set(known)
+    scan_a_list(known) if fault == "code" else set(known).issuperset(range(2 * len(known)))
 
 
 def scan_a_list(known: list[int]) -> int:
@@ -79,11 +78,6 @@ def scan_a_list(known: list[int]) -> int:
     for number in range(2 * len(known)):
         found += number in known
     return found
-
-
-def look_into_a_set(known: list[int]) -> int:
-    lookup = set(known)
-    return sum(number in lookup for number in range(2 * len(known)))
 
 
 def look_up(fault: str | None) -> dict[str, int]:
@@ -106,14 +100,11 @@ def write(fault: str | None) -> None:
             held.set()
             time.sleep(1)
 
-    holder = threading.Thread(target=hold)
     if fault == "lock":
-        holder.start()
+        threading.Thread(target=hold).start()
         held.wait(timeout=30)
     with scratch.connect() as connection:
         connection.execute("UPDATE totals SET total = total + 1")
-    if fault == "lock":
-        holder.join(timeout=30)
 
 
 def sum_blocks(queries: list[str], work_mem: str = "4MB") -> dict[str, int]:
