@@ -1,4 +1,4 @@
-"""Which protection does a distributed pipeline need against which failure?
+"""# Which protection does a distributed pipeline need against which failure?
 
 **Say it.** Each protection answers one failure. A timeout turns slowness into an error. A retry answers errors that pass, a dead-letter
 store those that do not. Idempotence makes the retry harmless. A circuit breaker spares a service that is down. A log line with
@@ -35,7 +35,6 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -55,22 +54,18 @@ class Killed(Exception):
     """The worker dies without a word."""
 
 
-@dataclass
 class World:
     """One cell of the matrix: a fault, the protections that are on, and what came of them."""
 
-    fault: str
-    on: tuple[str, ...]
-    clock: float = 0.0
-    struck: bool = False
-    calls: int = 0
-    stuck: int = 0
-    booked: list[int] = field(default_factory=list)
-    done: list[int] = field(default_factory=list)
-    dead: list[int] = field(default_factory=list)
-    given_up: list[int] = field(default_factory=list)
-    failed: list[int] = field(default_factory=list)
-    log: list[int] = field(default_factory=list)
+    def __init__(self, fault: str, on: tuple[str, ...]) -> None:
+        self.fault, self.on, self.clock = fault, on, 0.0
+        self.struck, self.calls, self.stuck = False, 0, 0
+        self.booked: list[int] = []  # at the server, by message
+        self.failed: list[int] = []  # calls that the server or the network failed
+        self.log: list[int] = []
+        self.done: list[int] = []
+        self.dead: list[int] = []
+        self.given_up: list[int] = []
 
     def strikes(self, fault: str, message: int) -> bool:
         """Whether the fault strikes now: once, at the message meant for it."""
