@@ -79,7 +79,8 @@ def panels(
         judgement = judged.get(run.run_id) if run else None
         if (newest := last.get(way)) and (run is None or newest.judged_at > run.ended):
             judgement = newest
-        said = verdict(run if run and judgement and judgement.run_id == run.run_id else None, judgement)
+        of_this_run = judgement is None or (run is not None and judgement.run_id == run.run_id)
+        said = verdict(run if of_this_run else None, judgement)
         if judgement and judgement.code != answer.digest:
             said = Verdict("stale", said.headline, f"{said.detail} The file has changed since.", said.faults)
         must_fail = answer.breaks[way].fails if way else ()
@@ -135,7 +136,8 @@ def _card(answer: Declaration, one: Proof, must_fail: Sequence[str], past: list[
         words=words,
         expected=expected,
         observed=observed,
-        difference=None if one.holds else one.difference,
+        # Two tables beside each other, with what differs marked, say it better than words.
+        difference=None if one.holds or {expected.kind, observed.kind} <= {"pairs", "table"} else one.difference,
         line=listing.line_of(answer.code, one.proof),
         history=tuple(_past_of(answer, each) for each in past),
         chart=draw(past) if not one.way or not one.holds else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -11,6 +12,7 @@ from typing import Any, Final, Literal
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 MOST_ROWS: Final = 25
 MOST_CHARACTERS: Final = 160
+_DIGEST: Final = re.compile("[0-9a-f]{32,128}")
 Kind = Literal["text", "long", "pairs", "table"]
 _LONG_UNITS: Final = 3  # "rows" loses its s for one of them, "ms" and "s" do not
 
@@ -56,6 +58,8 @@ def plain(value: Any, unit: str | None = None) -> str:
     if isinstance(value, int | float):
         return with_unit(number(value), value, unit)
     if isinstance(value, str):
+        if _DIGEST.fullmatch(value):
+            return f"{value[:12]}…"
         return value or "“”"
     if isinstance(value, list):
         items = [plain(item) for item in value[:MOST_ROWS]]
@@ -124,7 +128,8 @@ def _pairs(value: Mapping[str, Any], unit: str | None, other: Any) -> View:
     beside = other if isinstance(other, Mapping) else value
     figures = [item for item in value.values() if _is_number(item)]
     greatest = max(figures, default=0)
-    compare = len(figures) >= 2 and len(figures) == len(value) and min(figures) >= 0 and greatest > 0
+    # Bars of nearly the same length say nothing.
+    compare = len(figures) >= 2 and len(figures) == len(value) and 0 <= 1.5 * min(figures) < greatest
     rows = tuple(
         (
             Cell(str(key), differs=beside.get(key, ...) != item),

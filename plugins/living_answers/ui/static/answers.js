@@ -229,6 +229,7 @@ class Desk {
     this.busy(true);
     const address = this.desk.dataset.progress.replace(/RUN$/, encodeURIComponent(run));
     let told = "", heard = Date.now();
+    const began = heard;
     for (;;) {
       let html = null;
       try {
@@ -245,7 +246,7 @@ class Desk {
         if (shown.dataset.told !== told) announce((told = shown.dataset.told));
         if (shown.dataset.done === "true") return this.finish(shown);
       }
-      await pause(600);
+      await pause(Date.now() - began < 30000 ? 600 : 1500);
     }
   }
 

@@ -82,6 +82,14 @@ def test_a_counterexample_that_holds_is_a_failure(page: TestClient, answers: Any
     assert "should fail" in html
 
 
+def test_evidence_that_nobody_judged_is_shown_as_such(page: TestClient, answers: Any) -> None:
+    answers.write("load")
+    answers.prove("load")
+    html = page.get("/answer/load").text
+    assert "Not judged yet" in html
+    assert "1 proof holds." in html
+
+
 def test_a_changed_file_makes_its_evidence_stale(page: TestClient, load: Any) -> None:
     load.write("load", questions=("etl-idempotent-pipelines",), title="Something else?")
     assert 'data-status="stale"' in page.get("/").text

@@ -38,6 +38,7 @@ def test_numbers_are_written_as_people_do(value: float, told: str) -> None:
         (None, "rows", "nothing"),
         ("", None, "“”"),
         ([], "rows", "an empty list"),
+        ("0123456789abcdef" * 4, None, "0123456789ab…"),
     ],
 )
 def test_units_fit_their_figures(value: object, unit: str | None, told: str) -> None:
@@ -62,6 +63,7 @@ def test_pairs_mark_what_differs_from_the_other_side() -> None:
 def test_figures_to_compare_get_bars_and_others_do_not() -> None:
     assert [row[1].share for row in view({"merge": 1, "copy": 4}, "s").rows] == [0.25, 1.0]
     assert [row[1].share for row in view({"merge": 1, "name": "x"}).rows] == [None, None]
+    assert [row[1].share for row in view({"merge": 10, "copy": 11}, "s").rows] == [None, None]
 
 
 def test_rows_compared_show_counts_and_the_surplus() -> None:
