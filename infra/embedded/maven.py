@@ -1,7 +1,7 @@
 """Java libraries by their Maven coordinates, fetched by the Ivy that PySpark carries and checked by SHA-256.
 
-Ivy knows where Maven's repository is; MAVEN_REPOSITORY names a mirror instead. A lock file in `infra/embedded/maven` pins
-every jar: a line holds `group:artifact:version` and the digest, and nothing is fetched that is not in it.
+Ivy knows where Maven's repository is; MAVEN_REPOSITORY names a mirror instead. A lock file in `infra/embedded/maven`
+pins every jar: a line holds `group:artifact:version` and the digest, and nothing is fetched that is not in it.
 """
 
 import hashlib
