@@ -1,4 +1,4 @@
-"""How do you monitor what an ETL pipeline does, and how fast?
+"""# How do you monitor what an ETL pipeline does, and how fast?
 
 **Say it.** Measure each step from outside: rows in and out, seconds, memory, errors, and at the end how old the newest data is.
 Log one line of JSON for each step. Judge a run against the median of its history, with the median deviation as the yardstick.
@@ -39,7 +39,6 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from airflow.sdk import task
@@ -51,16 +50,13 @@ SHARE = 0.01
 BUFFER = 8_000_000
 
 
-@dataclass
 class Step:
     """What is known of one step of a run."""
 
-    calls: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    errors: int = 0
-    peak_bytes: int = 0
-    rows: dict[str, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.calls = self.errors = self.peak_bytes = 0
+        self.seconds = self.cpu_seconds = 0.0
+        self.rows: dict[str, int] = {}
 
     def count(self, **rows: int) -> None:
         """Add rows by kind: ``count(read=10, kept=9)``."""
@@ -161,7 +157,7 @@ def pipeline_metrics():
             age = "SELECT count(*), extract(epoch FROM %s::timestamptz - max(hour))::float FROM weather"
             table, freshness = connection.execute(age, [AS_OF]).fetchone()
         for name, step in steps.items():
-            print(json.dumps({"step": name, **asdict(step), "freshness_seconds": freshness}))
+            print(json.dumps({"step": name, **vars(step), "freshness_seconds": freshness}))
         file = duckdb.read_csv(weather(), all_varchar=True)
         complete = file.filter("temp <> 'NA' AND pressure <> 'NA'")
         newest = f"count(*), epoch(TIMESTAMPTZ '{AS_OF}') - epoch(max(CAST(time_hour AS TIMESTAMPTZ)))"
