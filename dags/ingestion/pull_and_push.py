@@ -13,7 +13,7 @@ between, the producer pushes and the consumer pulls, which is what Kafka, Rabbit
 **This run proves**
 - *with pull the pipeline opens the connection, with push the source does*: connections accepted on each side, counted by the servers;
 - *push is several times as fresh as a poll*: median age of an event at its arrival, both ways, in the same run;
-- *a slow pull leaves a backlog at the source*, and *works it off without loss*: the consumer takes 5 at a time while 20 are made;
+- *a slow pull leaves a backlog at the source*, and *a slow pull works it off without loss*: the consumer takes 5 at a time while 20 are made;
 - *a batch lost in a crash is asked for again*: the consumer dies with events in its hand;
 - *a push without a buffer loses just what the inbox refuses*: a burst at an inbox that nobody empties;
 - *a push that waits when told to loses nothing*: the same burst, each event repeated until it is taken, while the consumer takes one for every three requests;

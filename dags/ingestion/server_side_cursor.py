@@ -11,7 +11,7 @@ keeps that transaction open for hours, and vacuum waits. What the transformation
 do, all rows do not. psycopg binds by sending values apart from the statement, so no value can become SQL.
 
 **This run proves**
-- *a named cursor needs a fraction of the memory*: the growth of the process's resident memory, in a child process for each way;
+- *a named cursor needs a fraction of the memory*, and *both ways read every row*: the growth of the process's resident memory, in a child process for each way;
 - *tracemalloc does not see libpq's copy*: a plain `execute` of which no row is fetched: what tracemalloc counts, against resident memory;
 - *the transformed rows equal the same done in SQL*: totals for each key, in Python from batches, and by one GROUP BY;
 - *the server has no session left after an error*: `pg_stat_activity`, asked from another connection;

@@ -25,7 +25,7 @@ latest value alone.
 - *being told to wait costs requests, not records*: the server refuses every third request with 429;
 - *every line of a rotated log lands once, in order*: with half a line at the first reading, and a rename before the second;
 - *a reading sent twice counts once*: UDP datagrams, each unacknowledged one repeated;
-- *a late reading corrects its own minute* and *does not become the latest*: it arrives after newer ones.
+- *a late reading corrects its own minute* and *a late reading does not become the latest*: it arrives after newer ones.
 
 **Break it.** `offset_pages`: the API is paged by offset, and a record is skipped. `path_only`: the tail remembers the log's name and not
 its inode. `by_arrival`: readings are ordered by when they came.
