@@ -144,10 +144,10 @@ def pipeline_uses():
             connection.execute("CREATE TABLE replica (LIKE origin)")
             for changes in ("", CHANGES):
                 connection.execute(changes)
-                written = connection.execute(merge).rowcount
+                connection.execute(merge)
             again = connection.execute(merge).rowcount
             drift = connection.execute(DRIFT).fetchone()[0]
-        prove("a second synchronisation writes nothing", observed=[written > again, again], expected=[True, 0])
+        prove("a second synchronisation writes nothing", observed=again, expected=0, unit="rows")
         prove("no row drifts", observed=drift, expected=0, unit="rows")
 
     @task
