@@ -5,7 +5,8 @@ the figure that has jumped names the stage and the cause. Airflow's durations te
 plan tells me why. Then I change that one thing and measure again.
 
 **How it works.** Elapsed time says that something is slow, not what. It splits: the time a thread computed
-(`thread_time`) and the time it waited; what is waited for differs by stage: a source, a disk, a lock. The database tells the
+(`schedstat`), the time it stood in line for a core, which is the machine's fault and not the stage's, and the time it waited:
+for a source, a disk, a lock. The database tells the
 rest: blocks read (an index is missing), blocks spilled to disk (too little memory for a sort). Each stage is measured so in a
 healthy run, and then again: a cause is named if its figure is several times the healthy one and large enough to matter, so that
 a healthy pipeline is blamed for nothing. Testing a stage alone tells a fault that lives inside it from one that comes from
@@ -26,9 +27,8 @@ that overlap hide each other, and the second shows once the first is mended. A p
 small calls the most and so bends the picture; sampling profilers (py-spy, pyinstrument) bend it less. The notes have Airflow or CloudWatch
 pinpoint the bottleneck: they name the task or the machine, not the reason.
 
-**Sources.** Gregg, [the USE method](https://www.brendangregg.com/usemethod.html); Python:
-[time.thread_time](https://docs.python.org/3/library/time.html#time.thread_time),
-[the profilers](https://docs.python.org/3/library/profile.html); PostgreSQL:
+**Sources.** Gregg, [the USE method](https://www.brendangregg.com/usemethod.html); Linux:
+[schedstat](https://docs.kernel.org/scheduler/sched-stats.html); Python: [the profilers](https://docs.python.org/3/library/profile.html); PostgreSQL:
 [EXPLAIN's buffers](https://www.postgresql.org/docs/18/sql-explain.html),
 [wait events](https://www.postgresql.org/docs/18/monitoring-stats.html#WAIT-EVENT-TABLE); Airflow:
 [the Gantt view](https://airflow.apache.org/docs/apache-airflow/stable/ui.html).
@@ -41,7 +41,7 @@ import pstats
 import random
 import threading
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import task
@@ -68,7 +68,7 @@ def fetch(fault: str | None) -> None:
 
 
 def parse(fault: str | None) -> None:
-    known = list(range(5000))
+    known = list(range(7000))
     scan_a_list(known) if fault == "code" else set(known).issuperset(range(2 * len(known)))
 
 
@@ -119,17 +119,21 @@ def sum_blocks(queries: list[str], work_mem: str = "4MB") -> dict[str, int]:
     return {"blocks read": read, "blocks spilled": spilled}
 
 
-STAGES: dict[str, Callable[[str | None], Any]] = {
-    "fetch": fetch, "parse": parse, "look up": look_up, "sort": sort, "write": write,
-}  # fmt: skip
+STAGES = {"fetch": fetch, "parse": parse, "look up": look_up, "sort": sort, "write": write}
+
+
+def scheduled() -> tuple[float, float]:
+    """Return the seconds that this thread has computed, and those that it stood in line for a core."""
+    computed, in_line, _ = Path("/proc/thread-self/schedstat").read_text().split()
+    return int(computed) / 1e9, int(in_line) / 1e9
 
 
 def measure(stage: str, fault: str | None) -> dict[str, float]:
     """Run a stage; return what it took: seconds waited and computed, blocks read and spilled."""
-    wall, cpu = time.perf_counter(), time.thread_time()
+    wall, before = time.perf_counter(), scheduled()
     counted = STAGES[stage](fault) or {}
-    computed = time.thread_time() - cpu
-    return {"computed": computed, "waited": time.perf_counter() - wall - computed, **counted}
+    computed, in_line = (after - first for after, first in zip(scheduled(), before, strict=True))
+    return {"computed": computed, "waited": time.perf_counter() - wall - computed - in_line, **counted}
 
 
 def diagnose(healthy: dict[str, Any], now: dict[str, Any], break_it: str | None) -> str:
@@ -187,14 +191,12 @@ def find_bottleneck():
         faults = random.Random(scratch.name()).sample(list(SPOTS), k=len(SPOTS))
         found = {}
         for fault in faults:
-            now = {stage: measure(stage, fault) for stage in STAGES}
-            found[fault] = diagnose(healthy, now, params["break_it"])
+            found[fault] = diagnose(healthy, {stage: measure(stage, fault) for stage in STAGES}, params["break_it"])
         prove("every planted bottleneck is named with its cause", observed=found, expected=SPOTS)
 
     @task
     def blame_nothing(healthy: dict[str, Any], params: dict[str, Any] | None = None) -> None:
-        now = {stage: measure(stage, None) for stage in STAGES}
-        named = diagnose(healthy, now, params["break_it"])
+        named = diagnose(healthy, {stage: measure(stage, None) for stage in STAGES}, params["break_it"])
         prove("a healthy pipeline is blamed for nothing", observed=named, expected="nothing")
 
     @task
