@@ -26,6 +26,7 @@ _AREAS: Final = {
     "etl": "ETL",
     "nosql": "NoSQL",
     "pandas": "pandas",
+    "security-governance": "Security and governance",
 }
 UNTESTED: Final = "no verdict yet"
 VERDICTS: Final = ("holds", "imprecise", "wrong", "not testable here", UNTESTED)

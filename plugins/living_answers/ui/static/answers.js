@@ -59,7 +59,10 @@ const startFilter = () => {
       row.hidden = !fits;
       count += fits;
     }
-    for (const group of groups) group.hidden = !one("li.row:not([hidden])", group);
+    for (const group of groups) {
+      group.hidden = !one("li.row:not([hidden])", group);
+      one(`.areas a[href="#${group.id}"]`).parentElement.hidden = group.hidden;
+    }
     one("[data-nothing]").hidden = count > 0;
     found.textContent = `${count} ${count === 1 ? found.dataset.one : found.dataset.many}`;
     found.classList.toggle("some", count < rows.length);
