@@ -156,8 +156,8 @@ def status(platform: Platform) -> list[Status]:
 
 
 def all_running(home: Home) -> bool:
-    """Tell whether every service of the platform answers; engines on demand are not asked."""
-    return all(_status(service).state == "running" for service in Platform.load(home).services())
+    """Tell whether every service's process lives; a busy one that is slow to answer is no reason to start anything."""
+    return all(_alive(service) for service in Platform.load(home).services())
 
 
 def _status(service: Service) -> Status:
