@@ -5,7 +5,7 @@ warehouse transforms them with SQL. ELT lets you change a rule and rebuild witho
 warehouse what must not be there.
 
 **How it works.** Both ways do one job here: how often does each carrier leave late? *ETL* reads the source page by page, filters and
-counts with pandas, and copies a table of sixteen rows. *ELT* copies the pages as they came, by S3 and `COPY` as one does on
+counts with pandas, and copies a table of one row a carrier. *ELT* copies the pages as they came, by S3 and `COPY` as one does on
 Redshift, and dbt builds the same table through the Redshift gateway. Then the business changes its mind: late is from 30 minutes on,
 not from 15. The source is a server that counts what it is asked for.
 
