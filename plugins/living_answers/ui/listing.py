@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from functools import lru_cache
 
-from markupsafe import Markup
+from living_answers.ui.html import Html
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Line:
     """A line of the file, by the number that it has there."""
 
     number: int
-    html: Markup
+    html: Html
 
 
 @lru_cache(maxsize=512)
@@ -28,7 +28,7 @@ def lines(code: str) -> tuple[Line, ...]:
     # The formatter closes its tags at each line's end, so that lines may be told apart. It escapes what it prints.
     numbered = enumerate(html.rstrip("\n").split("\n"), start=1)
     first = _first(code)
-    return tuple(Line(number, Markup(line)) for number, line in numbered if number >= first)  # noqa: S704
+    return tuple(Line(number, Html(line)) for number, line in numbered if number >= first)
 
 
 def line_of(code: str, proof: str) -> int | None:

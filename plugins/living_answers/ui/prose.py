@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+
+from living_answers.ui.html import Html
 
 _SAY_IT = "Say it"
 _KNOWN = "Say it|How it works|This run proves|Break it|Where this stops|Sources"
@@ -22,7 +23,7 @@ class Part:
     """A part of the page that begins with a bold word: **How it works.**"""
 
     heading: str
-    html: Markup
+    html: Html
 
     @property
     def anchor(self) -> str:
@@ -33,7 +34,7 @@ class Part:
 class Page:
     """A page by its parts; ``say_it`` stands by itself, for it is what one says aloud."""
 
-    say_it: Markup
+    say_it: Html
     parts: tuple[Part, ...]
 
 
@@ -47,18 +48,18 @@ def page(text: str) -> Page:
     parts = [Part("", to_html(before))] if before.strip() else []
     for hit, end in zip(starts, ends, strict=True):
         parts.append(Part((hit[1] or hit[2]).strip(), to_html(body[hit.end() : end])))
-    say_it = next((part.html for part in parts if part.heading == _SAY_IT), Markup(""))
+    say_it = next((part.html for part in parts if part.heading == _SAY_IT), Html(""))
     return Page(say_it, tuple(part for part in parts if part.heading != _SAY_IT))
 
 
-def to_html(markdown: str) -> Markup:
+def to_html(markdown: str) -> Html:
     """Render Markdown; HTML in it comes out as text, and links may only lead to http, https and mail."""
-    return Markup(_renderer().render(markdown.strip()))  # noqa: S704 - markdown-it escapes all but its own tags
+    return Html(_renderer().render(markdown.strip()))
 
 
-def inline(markdown: str) -> Markup:
+def inline(markdown: str) -> Html:
     """Render one line of Markdown without a paragraph around it."""
-    return Markup(_renderer().renderInline(" ".join(markdown.split())))  # noqa: S704 - as above
+    return Html(_renderer().renderInline(" ".join(markdown.split())))
 
 
 @lru_cache(maxsize=1)
