@@ -44,8 +44,11 @@ def run(file: Path, way: str | None) -> Ended:
     Raises:
         ImportError: the file does not import.
     """
-    os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(file)  # dag.test() reads the whole folder anew: let it be one file
+    from airflow import settings
     from airflow.dag_processing.dagbag import DagBag
+
+    # dag.test() reads the whole folder anew, each time: let it be the one file.
+    settings.DAGS_FOLDER = str(file)
 
     bag = DagBag(dag_folder=file, safe_mode=False)
     if bag.import_errors:
