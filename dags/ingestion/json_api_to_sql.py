@@ -42,7 +42,7 @@ from typing import Any
 from airflow.sdk import task
 
 from living_answers.answers import answer, prove, scratch
-from living_answers.http_server import Reply, Request, serving
+from living_answers.local_server import Reply, Request, serve
 
 DAY, DOCUMENTS, PAGE = "2013-02-01", 300, 60
 SERVED = [1, 2, 2, 3, 4, 5]  # the pages in the order in which the server sends them
@@ -80,9 +80,9 @@ def pull(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         step = int(request.query["step"])
         start = (SERVED[step] - 1) * PAGE
         following = f"/aircraft?step={step + 1}" if step + 1 < len(SERVED) else None
-        return Reply({"data": documents[start : start + PAGE], "next": following})
+        return Reply.as_json({"data": documents[start : start + PAGE], "next": following})
 
-    with serving(reply) as server, httpx.Client(base_url=server.url) as client:
+    with serve(reply) as server, httpx.Client(base_url=server.url) as client:
         address = "/aircraft?step=0"
         while address:
             page = client.get(address).json()

@@ -44,7 +44,7 @@ from typing import Any
 from airflow.sdk import task
 
 from living_answers.answers import answer, prove, scratch
-from living_answers.http_server import Reply, Request, serving
+from living_answers.local_server import Reply, Request, serve
 
 EVENTS, INBOX, BATCH = 60, 25, 5
 POLL_SECONDS = 0.3
@@ -68,7 +68,7 @@ class Source:
         batch = [event for event in self.events if event["id"] > after and "read" not in event][:limit]
         for event in batch if self.forgets else []:
             event["read"] = True
-        return Reply(batch)
+        return Reply.as_json(batch)
 
 
 class Inbox:
@@ -84,7 +84,7 @@ class Inbox:
             self.taken.append(self.waiting.popleft())
         if len(self.waiting) >= INBOX:
             return Reply(status=429, headers={"Retry-After": "0"})
-        self.waiting.append(request.body | {"arrived": time.monotonic()})
+        self.waiting.append(request.json | {"arrived": time.monotonic()})
         return Reply(status=202)
 
 
@@ -129,7 +129,7 @@ def pull_and_push():
         import httpx
 
         source, inbox, ages, position = Source(), Inbox(), [], 0
-        with serving(source.reply) as theirs, serving(inbox.reply) as ours, httpx.Client() as client:
+        with serve(source.reply) as theirs, serve(inbox.reply) as ours, httpx.Client() as client:
             producer = Thread(target=source.make, args=[10], kwargs={"every": 0.08})
             producer.start()
             while position < 10:
@@ -154,7 +154,7 @@ def pull_and_push():
         import httpx
 
         source, taken = Source(forgets=params["break_it"] == "forget_read"), []
-        with serving(source.reply) as server, httpx.Client() as client:
+        with serve(source.reply) as server, httpx.Client() as client:
             for _ in range(3):
                 source.make(EVENTS // 3)
                 taken += pull(client, server.url, len(taken), BATCH)
@@ -173,7 +173,7 @@ def pull_and_push():
 
         source, deaf, slow = Source(), Inbox(), Inbox(takes_every=3)
         source.make(EVENTS)
-        with serving(deaf.reply) as full, serving(slow.reply) as door, httpx.Client() as client:
+        with serve(deaf.reply) as full, serve(slow.reply) as door, httpx.Client() as client:
             for event in source.events:
                 push(client, full.url, event, keep_refused=False)
                 push(client, door.url, event, keep_refused=params["break_it"] != "forget_refused")

@@ -52,7 +52,7 @@ from typing import Any
 from airflow.sdk import task
 
 from living_answers.answers import answer, prove, scratch
-from living_answers.http_server import Reply, Request, serving
+from living_answers.local_server import Reply, Request, serve
 
 ROWS, PAGE, MINUTES = 100, 10, 5
 NEWS = """
@@ -157,19 +157,20 @@ def source_kinds():
         records, refused = list(range(1, ROWS + 1)), []
 
         def reply(request: Request) -> Reply:
-            if server.requests % 3 == 0:
+            if len(server.requests) % 3 == 0:
                 refused.append(request)
                 return Reply(status=429, headers={"Retry-After": "0"})
             after, offset = int(request.query.get("after", 0)), int(request.query.get("offset", 0))
             page = [number for number in records if number > after][offset : offset + PAGE]
             records[:] = [number for number in records if number != 2 or page[:1] != [1]]  # read, and then deleted
-            return Reply(page)
+            return Reply.as_json(page)
 
-        with serving(reply) as server, httpx.Client(base_url=server.url) as client:
+        with serve(reply) as server, httpx.Client(base_url=server.url) as client:
             found = read_api(client, params["break_it"])
         prove("every record of a paged API lands once", observed=found, expected=[*range(1, ROWS + 1)], how="rows")
         pages = ROWS // PAGE + 1  # and an empty one
-        prove("being told to wait costs requests, not records", observed=server.requests, expected=pages + len(refused))
+        asked = len(server.requests)
+        prove("being told to wait costs requests, not records", observed=asked, expected=pages + len(refused))
 
     @task
     def tail_log(params: dict[str, Any] | None = None) -> None:
