@@ -22,7 +22,9 @@ still saves the target. `append`: COPY with FORCE, and INSERT in place of MERGE:
 
 **Where this stops.** What answers here is **fakesnow**, not Snowflake: Snowflake's own Python client speaks to it, but DuckDB
 does the work, and it knows a file by its name alone. Snowflake also looks at the file's checksum, so a file that changed under
-its old name is loaded again, and it forgets after 64 days; TRUNCATE keeps the metadata here and drops it there. Nothing is shown of warehouses, cost, Snowpipe or time travel.
+its old name is loaded again; its load metadata ends after 64 days, and COPY then skips an old file unless
+`LOAD_UNCERTAIN_FILES` is set; TRUNCATE keeps the metadata here and drops it there. Nothing is shown of warehouses, cost,
+Snowpipe or time travel.
 
 **Sources.** Snowflake: [COPY INTO](https://docs.snowflake.com/en/sql-reference/sql/copy-into-table),
 [load metadata](https://docs.snowflake.com/en/user-guide/data-load-considerations-load),

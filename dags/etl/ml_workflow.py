@@ -30,7 +30,7 @@ whatever was trained is registered.
 source it is the time at which the record *arrived*. Equal metrics need equal libraries and threads as well as equal seeds. A gate on
 one metric says nothing of fairness, calibration or drift. A pickled model runs code when it is loaded: load your own only.
 
-**Sources.** DuckDB: [ASOF join](https://duckdb.org/docs/stable/guides/sql_features/asof_join). scikit-learn:
+**Sources.** DuckDB: [ASOF join](https://duckdb.org/docs/current/guides/sql_features/asof_join). scikit-learn:
 [controlling randomness](https://scikit-learn.org/stable/common_pitfalls.html#controlling-randomness),
 [data leakage](https://scikit-learn.org/stable/common_pitfalls.html#data-leakage),
 [model persistence](https://scikit-learn.org/stable/model_persistence.html).

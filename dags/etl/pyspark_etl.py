@@ -28,7 +28,7 @@ a cluster, not the speed. The storage is a local folder, copied from and to noth
 [generic load and save](https://spark.apache.org/docs/latest/sql-data-sources-load-save-functions.html),
 [ANSI compliance and try_cast](https://spark.apache.org/docs/latest/sql-ref-ansi-compliance.html),
 [Spark Connect](https://spark.apache.org/docs/latest/spark-connect-overview.html).
-Delta Lake: [replaceWhere](https://docs.delta.io/latest/delta-batch.html).
+Delta Lake: [replaceWhere](https://docs.delta.io/delta-batch/).
 """
 
 from __future__ import annotations

@@ -22,17 +22,18 @@ what is loaded. Every entry is `mandatory`, so a missing file is an error and no
 the table, each statement committed by itself: the failing load leaves the day empty. `prefix`: COPY reads by prefix, and loads a dead
 attempt's leftover too.
 
-**Where this stops.** The warehouse here is PostgreSQL behind a gateway that speaks Redshift's protocol and COPY: transactions and
-results are real, the parallel read by slices is not, nor is the role assumed. On Redshift, read the statements from
-`SYS_QUERY_HISTORY`; concurrent loads of one table can end in a serializable isolation violation, so retry. COPY keeps no memory of
-files (a *copy job* does), and MERGE replaces delete and insert where a key identifies the row. `S3ToRedshiftOperator` does the
-same with its methods REPLACE and UPSERT, as the main job's `flights_load` shows.
+**Where this stops.** The warehouse here is PostgreSQL behind a gateway that speaks Redshift's protocol and COPY: transactions
+and results are real, the parallel read by slices is not, nor is the role assumed. On Redshift, read the statements from
+`SYS_QUERY_HISTORY`; concurrent loads of one table can end in an isolation violation (under SERIALIZABLE sooner than under
+SNAPSHOT, the default), so retry. COPY keeps no memory of files (a *copy job* does), and MERGE replaces delete and insert where
+a key identifies the row. `S3ToRedshiftOperator` does the same with its methods REPLACE and UPSERT, as the main job's
+`flights_load` shows.
 
 **Sources.** AWS: [COPY](https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html),
 [manifest](https://docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html),
 [COPY from columnar formats](https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html),
 [best practices for loading](https://docs.aws.amazon.com/redshift/latest/dg/c_loading-data-best-practices.html),
-[serializable isolation](https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html).
+[isolation levels](https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html).
 """
 
 from __future__ import annotations

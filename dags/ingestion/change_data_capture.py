@@ -22,10 +22,11 @@ sides hash each row, and only the keys that differ are repaired.
 **Break it.** `poll_timestamps`: the target follows `updated_at` instead of the log. `confirm_first`: the slot is advanced before
 the changes are applied, and the process dies in between: they are gone.
 
-**Where this stops.** A slot nobody reads keeps the log until the disk is full: set `max_slot_wal_keep_size`, alert on lag, and drop it with
-its consumer, as the last task does. Opening a slot waits for every transaction that is open. DDL is not in the stream, sequences neither. A table without a primary key needs `REPLICA IDENTITY`.
-`test_decoding` is PostgreSQL's example and easy to read; Debezium and subscriptions use `pgoutput`. `REPLICATION` lets a role read the
-whole cluster's log: in production it belongs to a role of its own. Two writable sides need a rule that no log position gives.
+**Where this stops.** A slot nobody reads keeps the log until the disk is full: set `max_slot_wal_keep_size`, alert on lag, and
+drop it with its consumer, as the last task does. Opening a slot waits for every open transaction that has written. DDL is not
+in the stream, sequences neither. A table without a primary key needs `REPLICA IDENTITY`. `test_decoding` is PostgreSQL's
+example and easy to read; subscriptions use `pgoutput`, and Debezium can. `REPLICATION` lets a role read the whole cluster's
+log: in production it belongs to a role of its own. Two writable sides need a rule that no log position gives.
 
 **Sources.** PostgreSQL: [logical decoding](https://www.postgresql.org/docs/18/logicaldecoding-explanation.html) (slots, exported snapshots),
 [replication protocol](https://www.postgresql.org/docs/18/protocol-replication.html),

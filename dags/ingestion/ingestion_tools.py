@@ -24,10 +24,10 @@ consumer never acknowledges, and each message comes back. `drop_failures`: the f
 routing keys: read, acknowledge, gone is all that it shows); the filter is grok's idea in twenty lines, not Logstash. RabbitMQ also
 has streams, a log with replay, and Kafka 4 has share groups, which read like a queue: the tools have grown towards each other.
 
-**Sources.** Kafka: [introduction](https://kafka.apache.org/intro), [design](https://kafka.apache.org/documentation/#design). Kinesis:
+**Sources.** Kafka: [introduction](https://kafka.apache.org/43/getting-started/introduction/), [design](https://kafka.apache.org/43/design/design/). Kinesis:
 [concepts](https://docs.aws.amazon.com/streams/latest/dev/key-concepts.html). RabbitMQ:
 [acknowledgements](https://www.rabbitmq.com/docs/confirms), [streams](https://www.rabbitmq.com/docs/streams). Logstash:
-[grok](https://www.elastic.co/guide/en/logstash/current/plugins-filters-grok.html).
+[grok](https://www.elastic.co/docs/reference/logstash/plugins/plugins-filters-grok).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def aws(service: str) -> Any:
         "c-002-ingestion-tools": {
             "verdict": "imprecise",
             "proof": "the queue has nothing left for a second consumer",
-            "truth": "A replicated log, a managed stream, a message broker and a log shipper. Only Logstash is made for ingestion; "
+            "truth": "A replicated log, a managed stream, a message broker and a log shipper. Logstash collects and parses; "
             "the others carry events, and a queue cannot replay what a log can.",
         }
     },

@@ -27,8 +27,8 @@ has the whole result by then.
 
 **Sources.** psycopg: [server-side cursors](https://www.psycopg.org/psycopg3/docs/advanced/cursors.html),
 [passing parameters](https://www.psycopg.org/psycopg3/docs/basic/params.html); PostgreSQL:
-[DECLARE](https://www.postgresql.org/docs/18/sql-declare.html), [libpq, retrieving row by
-row](https://www.postgresql.org/docs/18/libpq-single-row-mode.html); Python:
+[DECLARE](https://www.postgresql.org/docs/18/sql-declare.html), [libpq, retrieving results in
+chunks](https://www.postgresql.org/docs/18/libpq-single-row-mode.html); Python:
 [tracemalloc](https://docs.python.org/3/library/tracemalloc.html); SQLAlchemy: [server-side
 cursors](https://docs.sqlalchemy.org/en/20/core/connections.html#using-server-side-cursors-a-k-a-stream-results); pandas:
 [read_sql](https://pandas.pydata.org/docs/reference/api/pandas.read_sql.html).

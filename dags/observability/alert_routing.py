@@ -28,13 +28,13 @@ the routes go by, and everything lands in the chat.
 
 **Where this stops.** PagerDuty, Slack and the mail server are played by local receivers that keep what Alertmanager sent. Alertmanager
 promises at least once: in a cluster a partition doubles messages. Nobody is told that Prometheus itself is down: have a
-dead man's switch. The waits are a second here; five minutes are usual.
+dead man's switch. The waits are a second here; by default a new group waits 30 seconds, a change in it five minutes.
 
 **Sources.** Prometheus: [alerting rules](https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/),
 [unit tests for rules](https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/),
 [Alertmanager](https://prometheus.io/docs/alerting/latest/alertmanager/).
 PagerDuty: [Events API v2](https://developer.pagerduty.com/docs/events-api-v2-overview);
-Slack: [incoming webhooks](https://api.slack.com/messaging/webhooks);
+Slack: [incoming webhooks](https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/);
 [Google Cloud Observability](https://docs.cloud.google.com/stackdriver), whose address still has the old name.
 [Monitoring Distributed Systems](https://sre.google/sre-book/monitoring-distributed-systems/), Site Reliability Engineering.
 """

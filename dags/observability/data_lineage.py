@@ -22,7 +22,7 @@ on the day it is written. The graph is drawn as Mermaid text in the log of `comp
 names every column of every table downstream. `silent_fix`: somebody corrects rows in a served table, without an event.
 
 **Where this stops.** The column facet here holds what a value is computed *from*. A column that only filters, joins or groups influences rows as
-well: OpenLineage marks that as INDIRECT, and most parsers, ours included, leave it out. SQL can be parsed; a Python function can not, it must
+well: OpenLineage marks that as INDIRECT, and our use of the parser leaves it out. SQL can be parsed; a Python function can not, it must
 declare. The counters tell that a write happened, not who did it: that is for the audit log. On "lineage maintains integrity": it names
 what a wrong value has reached; checks and checksums find that it is wrong.
 

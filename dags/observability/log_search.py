@@ -19,15 +19,16 @@ whole, for filters; `text` cuts it into words, for search. Order comes from the 
 **Break it.** `analysed_id`: the run id is mapped as text, so a search for one run finds every run that shares a word with it. `no_multiline`:
 each line of the traceback becomes an event without a run. `drop_failures`: what does not parse is dropped.
 
-**Where this stops.** **osmem** stands in for Elasticsearch: the same requests, in memory, on one node; nothing is shown of shards, retention,
-or of Kibana, which draws what these searches return. Logs tell what happened in one run; how often and how slow is for
-metrics. Neither ensures anything: they find problems, people or automation end them.
+**Where this stops.** **osmem** stands in for Elasticsearch: it imitates OpenSearch, forked from Elasticsearch in 2021, in
+memory, on one node; the requests made here are the same in both. Nothing is shown of shards, retention, or of Kibana, which
+draws what these searches return. Logs tell what happened in one run; how often and how slow is for metrics. Neither ensures
+anything: they find problems, people or automation end them.
 
-**Sources.** Elasticsearch: [keyword](https://www.elastic.co/guide/en/elasticsearch/reference/current/keyword.html),
-[bulk](https://www.elastic.co/guide/en/elasticsearch/reference/current/docs-bulk.html),
-[term query](https://www.elastic.co/guide/en/elasticsearch/reference/current/query-dsl-term-query.html). Logstash:
-[grok](https://www.elastic.co/guide/en/logstash/current/plugins-filters-grok.html),
-[multiline](https://www.elastic.co/guide/en/logstash/current/plugins-codecs-multiline.html).
+**Sources.** Elasticsearch: [keyword](https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/keyword),
+[bulk](https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk),
+[term query](https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-term-query). Logstash:
+[grok](https://www.elastic.co/docs/reference/logstash/plugins/plugins-filters-grok),
+[multiline](https://www.elastic.co/docs/reference/logstash/plugins/plugins-codecs-multiline).
 [osmem](https://github.com/shibukawa/osmem).
 """
 

@@ -28,7 +28,7 @@ small calls the most and so bends the picture; sampling profilers (py-spy, pyins
 pinpoint the bottleneck: they name the task or the machine, not the reason.
 
 **Sources.** Gregg, [the USE method](https://www.brendangregg.com/usemethod.html); Linux:
-[schedstat](https://docs.kernel.org/scheduler/sched-stats.html); Python: [the profilers](https://docs.python.org/3/library/profile.html); PostgreSQL:
+[schedstat](https://docs.kernel.org/scheduler/sched-stats.html); Python: [the profilers](https://docs.python.org/3.11/library/profile.html); PostgreSQL:
 [EXPLAIN's buffers](https://www.postgresql.org/docs/18/sql-explain.html),
 [wait events](https://www.postgresql.org/docs/18/monitoring-stats.html#WAIT-EVENT-TABLE); Airflow:
 [the Gantt view](https://airflow.apache.org/docs/apache-airflow/stable/ui.html).

@@ -20,8 +20,9 @@ whole. For that, a slice must be idempotent: here it replaces its own rows in on
 when it dies near the end, it does all of them again.
 
 **Where this stops.** Each mapped instance costs a process start and a turn of the scheduler (about a second here): slices
-should be worth minutes, not milliseconds, and a run may have 1024 of them unless `max_map_length` says otherwise. Side by side
-helps up to the first thing that all slices share; see `slow_batch_job` for the law, and for what a lock does to it.
+should be worth minutes, not milliseconds, and a list that a task hands on to be mapped over may have 1024 items unless
+`max_map_length` says otherwise. Side by side helps up to the first thing that all slices share; see `slow_batch_job` for the
+law, and for what a lock does to it.
 
 **Sources.** Airflow: [dynamic task mapping](https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/dynamic-task-mapping.html),
 [pools](https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/pools.html),

@@ -29,9 +29,9 @@ this scale: needed, but a cut too fine is as harmful as none.
 
 **Sources.** [Athena: partition your data](https://docs.aws.amazon.com/athena/latest/ug/partitions.html) and
 [pricing by bytes scanned](https://aws.amazon.com/athena/pricing/); [the Parquet format](https://parquet.apache.org/docs/file-format/);
-[proc(5), io: rchar](https://man7.org/linux/man-pages/man5/proc_pid_io.5.html); Graham, *Bounds on multiprocessing timing
+[proc_pid_io(5): rchar](https://man7.org/linux/man-pages/man5/proc_pid_io.5.html); Graham, *Bounds on multiprocessing timing
 anomalies* (1969), [doi:10.1137/0117039](https://doi.org/10.1137/0117039);
-[Iceberg's reliability and performance](https://iceberg.apache.org/docs/latest/performance/).
+[Iceberg: performance](https://iceberg.apache.org/docs/latest/performance/).
 """
 
 from __future__ import annotations

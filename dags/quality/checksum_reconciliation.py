@@ -28,8 +28,8 @@ point must be rounded to what the business means before it is hashed.
 **Sources.** [data-diff](https://github.com/datafold/data-diff) (archived; its README explains the descent),
 [pgEdge ACE: table diff](https://docs.pgedge.com/ace/v3-0-0/design/table_diff/), PostgreSQL:
 [binary string functions](https://www.postgresql.org/docs/18/functions-binarystring.html),
-[numbers in hexadecimal](https://www.postgresql.org/docs/18/release-16.html), DuckDB:
-[hash and text functions](https://duckdb.org/docs/stable/sql/functions/text).
+[numbers in hexadecimal](https://www.postgresql.org/docs/16/release-16.html), DuckDB:
+[hash and text functions](https://duckdb.org/docs/current/sql/functions/text).
 """
 
 from __future__ import annotations

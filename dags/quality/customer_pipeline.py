@@ -4,10 +4,11 @@
 each row is accepted or rejected, and a reject carries all its reasons. Enrich: a left join to unique keys, row count unchanged,
 unmatched share reported.
 
-**How it works.** Raw customers come from three countries, each with its own way to write a telephone number and a date. `email-validator`
-checks the syntax and folds the domain; whether the mailbox exists only a mail can tell, so the deliverability check stays off and no name
-server is asked. `phonenumbers` reads a number as it is dialled in its country and writes E.164. A date is read by the *country's* format: left
-to guess, pandas reads 03/04/1985 month first wherever that is possible, and in silence.
+**How it works.** Raw customers come from three countries, each with its own way to write a telephone number and a date.
+`email-validator` checks the syntax and folds the domain; whether the mailbox exists only a mail can tell, so the deliverability
+check stays off and no name server is asked. `phonenumbers` reads a number as it is dialled in its country and writes E.164. A
+date is read by the *country's* format: left to guess each one (`format="mixed"`), pandas reads 03/04/1985 month first wherever
+that is possible, and in silence; without it, the first value's format is asked of all.
 
 Cleaning never drops a row; what cannot be read becomes null, and the raw text stays beside it. Validation then collects every reason of
 every row, not the first one only, so that the sender can mend a file in one go. A second customer with the same e-mail is rejected, too, as a

@@ -33,7 +33,7 @@ not yet causal in arrival time: late and corrected rows need the time at which t
 a price, a status or rainfall is none. The notes name forward and backward fill in one breath; they differ in what they may know.
 
 **Sources.** pandas: [filling missing data](https://pandas.pydata.org/docs/user_guide/missing_data.html),
-[groupby ffill](https://pandas.pydata.org/docs/reference/api/pandas.core.groupby.DataFrameGroupBy.ffill.html),
+[groupby ffill](https://pandas.pydata.org/docs/reference/api/pandas.api.typing.DataFrameGroupBy.ffill.html),
 [interpolate](https://pandas.pydata.org/docs/reference/api/pandas.Series.interpolate.html) (limit, limit_area). scikit-learn:
 [data leakage](https://scikit-learn.org/stable/common_pitfalls.html#data-leakage).
 """

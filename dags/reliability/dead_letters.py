@@ -11,7 +11,8 @@ commit together, so a worker that dies leaves the message where it was.
 
 A broker can do the counting: SQS moves a message to another queue once it was received `maxReceiveCount` times without being
 deleted. It knows *how often*, never *why*: the reason is in your log, unless the consumer sends the letter itself. RabbitMQ
-adds an `x-death` header; Kafka's broker does neither, there the consumer (or Kafka Connect) writes to a topic of its own.
+adds an `x-death` header, and its quorum queues count, too (to 20 since 4.0). Kafka's broker counts for share groups only, and
+archives after five deliveries; for a consumer group, the consumer (or Kafka Connect) writes to a topic of its own.
 
 **This run proves**
 - *good messages behind the poison pass*: each exactly once, though three messages cannot be parsed;

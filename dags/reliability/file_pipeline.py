@@ -20,9 +20,10 @@ next run writes the same result again. The report is made from the folders, not 
 **Break it.** `in_place`: the result is written where it belongs, and the rerun believes what it finds. `no_quarantine`: a bad
 file raises, and the good ones behind it wait.
 
-**Where this stops.** `flock` binds only those who ask, and over NFS it is worth what server and mount make of it. S3 has neither lock nor rename: there the
-atomic step is the PUT of one object, or of a manifest that names the parts. After a power cut the folder must be synced too.
-A quarantine that nobody reads is a loss with a delay: count it, alert on it, replay it (see `dead_letters`).
+**Where this stops.** `flock` binds only those who ask, and over NFS it is worth what server and mount make of it. S3's general
+purpose buckets have neither lock nor rename: there the atomic step is the PUT of one object, or of a manifest that names the
+parts. After a power cut the folder must be synced too. A quarantine that nobody reads is a loss with a delay: count it, alert
+on it, replay it (see `dead_letters`).
 
 **Sources.** POSIX: [rename](https://pubs.opengroup.org/onlinepubs/9799919799/functions/rename.html); Linux:
 [flock(2)](https://man7.org/linux/man-pages/man2/flock.2.html), [fsync(2)](https://man7.org/linux/man-pages/man2/fsync.2.html);
