@@ -34,6 +34,8 @@ TUNING = {
     "DAG_PROCESSOR__REFRESH_INTERVAL": "15",  # a new DAG file is seen after as many seconds
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",  # parsing unchanged files is what an idle platform does most
     "DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
+    # The API server asks for a connection in its event loop; where it must wait for one, heartbeats wait with it.
+    "DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "40",
     "METRICS__OTEL_ON": "True",
     "METRICS__LEGACY_NAMES_ON": "False",  # else every metric comes twice, once with the DAG's id in its name
     "LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING, py4j=WARNING",
