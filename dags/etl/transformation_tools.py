@@ -1,8 +1,8 @@
 """# Spark, AWS Glue, dbt: where does each of them do the work?
 
-**Say it.** Spark is an engine: it reads data into its own processes and computes there. Glue is Spark that AWS runs for you, with a
-catalogue, triggers and bookmarks. dbt is no engine: it writes SQL, and the warehouse that holds the data runs it. So Spark and Glue
-can do all of ETL, dbt only the T of ELT.
+**Say it.** Spark is an engine: it reads data into its own processes and computes there. Glue is Spark that AWS runs for you, with
+a catalogue, triggers and bookmarks. dbt computes nothing itself: it writes SQL, and the warehouse that holds the data runs it. So
+Spark and Glue can do all of ETL, dbt only the T of ELT.
 
 **How it works.** One model, late departures by carrier, three times. The *Spark job* is DataFrame code on the platform's Spark server. The
 *Glue job* is a script in Glue's form (`jobs/glue_carrier_delays.py`), a process of its own that gets its options on the command line;

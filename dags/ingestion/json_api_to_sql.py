@@ -25,8 +25,8 @@ skipped, and nobody will know. `upsert_only`: children are upserted but never re
 field loses nothing. Flattening all into one wide table repeats the parent for each child, and its sums with it. A model that is too strict
 fills the quarantine: alert on its share. A page cursor, not an offset, is what keeps pages from shifting (see `source_kinds`).
 
-**Sources.** [RFC 8259, JSON](https://www.rfc-editor.org/rfc/rfc8259); pydantic: [models](https://docs.pydantic.dev/latest/concepts/models/),
-[errors](https://docs.pydantic.dev/latest/errors/errors/); PostgreSQL: [JSON
+**Sources.** [RFC 8259, JSON](https://www.rfc-editor.org/rfc/rfc8259); pydantic: [models](https://pydantic.dev/docs/validation/latest/concepts/models/),
+[errors](https://pydantic.dev/docs/validation/latest/errors/errors/); PostgreSQL: [JSON
 functions](https://www.postgresql.org/docs/18/functions-json.html), [INSERT ... ON
 CONFLICT](https://www.postgresql.org/docs/18/sql-insert.html#SQL-ON-CONFLICT); [RFC 8288, next
 links](https://www.rfc-editor.org/rfc/rfc8288).

@@ -4,11 +4,12 @@
 longer. With push the source sends at once and sets the rate, so the receiver must be able to say "not now", and the source must
 keep what was refused. A broker in between gives both.
 
-**How it works.** One producer makes the same events for all. It offers them at an address (`GET /events?after=7`), and it can post
-each to the consumer. Pull reads from its own position, and only its next request says that the last batch is safe: a batch lost in a
-crash is asked for again. Push ends in a bounded inbox; when that is full the answer is `429`, which is back-pressure only if the producer
-keeps the event and comes again. A producer without a buffer (a sensor, a fire-and-forget webhook, UDP) drops it. With a queue in
-between, the producer pushes and the consumer pulls, which is what Kafka, RabbitMQ and SQS do.
+**How it works.** One producer makes the same events for all. It offers them at an address (`GET /events?after=7`), and it can
+post each to the consumer. Pull reads from its own position, and only its next request says that the last batch is safe: a batch
+lost in a crash is asked for again. Push ends in a bounded inbox; when that is full the answer is `429`, which is back-pressure
+only if the producer keeps the event and comes again. A producer without a buffer (a sensor, a fire-and-forget webhook, UDP) drops
+it. With a queue in between, the producer pushes and the consumer pulls, as with Kafka and SQS; RabbitMQ pushes to its consumers
+as well, as many messages as their prefetch allows.
 
 **This run proves**
 - *with pull the pipeline opens the connection, with push the source does*: connections accepted on each side, counted by the servers;

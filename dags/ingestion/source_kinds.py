@@ -38,7 +38,7 @@ written in between are lost. UDP loses silently; devices in earnest use MQTT wit
 comparison](https://www.postgresql.org/docs/18/functions-comparisons.html#ROW-WISE-COMPARISON);
 [logrotate(8)](https://man7.org/linux/man-pages/man8/logrotate.8.html); [MQTT 5, delivery
 protocols](https://docs.oasis-open.org/mqtt/mqtt/v5.0/os/mqtt-v5.0-os.html#_Toc3901234);
-[The Dataflow Model](https://research.google/pubs/pub43864/) (event time and processing time).
+[The Dataflow Model](https://research.google/pubs/the-dataflow-model-a-practical-approach-to-balancing-correctness-latency-and-cost-in-massive-scale-unbounded-out-of-order-data-processing/) (event time and processing time).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 **Say it.** Each process exposes counters and gauges as text; Prometheus fetches them every few seconds and stores the samples;
 Grafana asks Prometheus in PromQL. Export counters that only grow and let `rate` do the arithmetic, as it survives
-restarts. A job that is shorter than a scrape is never seen: it pushes to a gateway.
+restarts. A job shorter than the scrape interval may never be seen: it pushes to a gateway.
 
 **How it works.** Pull, not push: Prometheus finds its targets in its configuration, scrapes `/metrics`, and adds `up`, which is 0
 when a target does not answer. A counter says how many since the process began. `rate(x[5m])` takes the samples of the window,

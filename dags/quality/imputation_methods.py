@@ -1,8 +1,8 @@
 """# Which way of treating missing data is right: delete, fill, or predict?
 
 **Say it.** It depends on why the values are missing. If by pure chance, deletion is unbiased. If another column decides, model
-the gap from that column. If the hidden value itself decides, every method is biased, and deletion is worst. Mean, median and
-mode fills keep the rows, and falsify spread and correlation.
+the gap from that column. If the hidden value itself decides, every method here is biased, deletion among the worst. Mean,
+median and mode fills keep the rows, and falsify spread and correlation.
 
 **How it works.** Rubin's three mechanisms name who decides that a value is missing: nobody (*missing completely at random*,
 MCAR), a column that we see (*missing at random*, MAR, a misleading name), or the hidden value (*missing not at random*, MNAR).

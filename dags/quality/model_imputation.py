@@ -104,7 +104,7 @@ def pool(completed: list[Any]) -> tuple[float, float]:
             "verdict": "imprecise",
             "proof": "one prediction covers the truth too seldom",
             "truth": "A model can predict missing values where other columns inform about them, which held-out cells must show; "
-            "single predictions understate the uncertainty, and no model is unbiased where values hide themselves.",
+            "single predictions understate the uncertainty, and what is learnt from seen values is biased where values hide themselves.",
         },
     },
     breaks={
