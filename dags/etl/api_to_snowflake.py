@@ -24,7 +24,8 @@ the 503 ends the date, and the table has a hole.
 tasks of one run, to keep them in one page; in production each would be a run of its own (`flights_ingest` is built so, by
 partition). The source must still know the past: where it overwrites, keep the raw answers.
 
-**Sources.** Airflow: [DAG runs and backfill](https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/dag-run.html),
+**Sources.** Airflow: [DAG runs](https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/dag-run.html),
+[backfill](https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/backfill.html),
 [best practices](https://airflow.apache.org/docs/apache-airflow/stable/best-practices.html).
 [503 and Retry-After, RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#name-503-service-unavailable). Snowflake:
 [loading data](https://docs.snowflake.com/en/user-guide/data-load-considerations-load),

@@ -31,7 +31,7 @@ pinpoint the bottleneck: they name the task or the machine, not the reason.
 [schedstat](https://docs.kernel.org/scheduler/sched-stats.html); Python: [the profilers](https://docs.python.org/3.11/library/profile.html); PostgreSQL:
 [EXPLAIN's buffers](https://www.postgresql.org/docs/18/sql-explain.html),
 [wait events](https://www.postgresql.org/docs/18/monitoring-stats.html#WAIT-EVENT-TABLE); Airflow:
-[the Gantt view](https://airflow.apache.org/docs/apache-airflow/stable/ui.html).
+[task durations in the UI](https://airflow.apache.org/docs/apache-airflow/stable/ui.html).
 """
 
 from __future__ import annotations
