@@ -11,8 +11,9 @@ commit together, so a worker that dies leaves the message where it was.
 
 A broker can do the counting: SQS moves a message to another queue once it was received `maxReceiveCount` times without being
 deleted. It knows *how often*, never *why*: the reason is in your log, unless the consumer sends the letter itself. RabbitMQ
-adds an `x-death` header, and its quorum queues count, too (to 20 since 4.0). Kafka's broker counts for share groups only, and
-archives after five deliveries; for a consumer group, the consumer (or Kafka Connect) writes to a topic of its own.
+adds an `x-death` header, and its quorum queues count, too (to 20 since 4.0). Kafka's broker counts for share groups only: after
+five deliveries it archives the record, and since 4.4 it can copy it to a dead-letter topic (KIP-1191). For a consumer group,
+the consumer (or Kafka Connect) writes to a topic of its own.
 
 **This run proves**
 - *good messages behind the poison pass*: each exactly once, though three messages cannot be parsed;
@@ -32,7 +33,8 @@ consumer is broken, not the messages: open a circuit instead. SQS is played by m
 PostgreSQL: [SKIP LOCKED](https://www.postgresql.org/docs/18/sql-select.html#SQL-FOR-UPDATE-SHARE),
 [savepoints](https://www.postgresql.org/docs/18/sql-savepoint.html).
 RabbitMQ: [dead letter exchanges](https://www.rabbitmq.com/docs/dlx). Kafka: [KIP-298, error handling in
-Connect](https://cwiki.apache.org/confluence/display/KAFKA/KIP-298%3A+Error+Handling+in+Connect).
+Connect](https://cwiki.apache.org/confluence/display/KAFKA/KIP-298%3A+Error+Handling+in+Connect),
+[share groups' dead letters in 4.4](https://kafka.apache.org/44/getting-started/upgrade/).
 """
 
 from __future__ import annotations
