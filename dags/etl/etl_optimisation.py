@@ -27,7 +27,7 @@ it does for the part that is split, up to what all workers share. What an index 
 
 **Sources.** Amdahl, *Validity of the single processor approach* (1967), [doi:10.1145/1465482.1465560](https://doi.org/10.1145/1465482.1465560);
 [the Parquet format](https://parquet.apache.org/docs/file-format/);
-[DuckDB and Parquet](https://duckdb.org/docs/stable/data/parquet/overview); Linux: [schedstat](https://docs.kernel.org/scheduler/sched-stats.html).
+[DuckDB and Parquet](https://duckdb.org/docs/current/data/parquet/overview); Linux: [schedstat](https://docs.kernel.org/scheduler/sched-stats.html).
 """
 
 from __future__ import annotations
