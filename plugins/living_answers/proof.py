@@ -43,10 +43,11 @@ def prove(  # noqa: PLR0913  a sentence of named words: who reads the call needs
 ) -> None:
     """Record the evidence in the ledger, in a transaction of its own, then pass or raise ProofFailed.
 
-    ``tolerance`` belongs to ``how="close"``: a share of the expected value. ``times_at_least`` and ``times_at_most`` take
-    two figures of the same run as ``observed`` and a bound of their ratio as ``expected``. Raises EmptyComparisonError for empty
-    against empty unless ``allow_empty``, and SQLAlchemyError when the ledger is out of reach: a proof that leaves no
-    evidence does not pass.
+    ``tolerance`` belongs to ``how="close"``: a share of the expected value. ``times_at_least`` and ``times_at_most``
+    take two figures of the same run as ``observed`` and a bound of their ratio as ``expected``.
+
+    Raises EmptyComparisonError for empty against empty unless ``allow_empty``, and SQLAlchemyError when the ledger is
+    out of reach: a proof that leaves no evidence does not pass.
     """
     comparison = compare(observed, expected, how, tolerance=tolerance, allow_empty=allow_empty)
     failure = None if comparison.holds else ProofFailed(name, comparison, how, unit)
@@ -62,7 +63,7 @@ def prove(  # noqa: PLR0913  a sentence of named words: who reads the call needs
 
 @contextmanager
 def prove_raises(name: str, error: type[Exception]) -> Iterator[None]:
-    """Prove that the block raises ``error``, or a subclass of it: ``with prove_raises("a 400 is refused", BadRequest):``.
+    """Prove that the block raises ``error`` or a subclass: ``with prove_raises("a 400 is refused", BadRequest):``.
 
     Another exception, or none, fails the proof; its name is what was observed.
     """

@@ -1,8 +1,13 @@
--- The same rows for a table that never has an index, one that has three before the load, and one that gets them after it.
+-- The same rows for three tables: without an index, with three before the load, and with three made after it.
 -- Grain: one flight. Engine: PostgreSQL.
 DROP TABLE IF EXISTS source, bare, indexed_first, indexed_after;
 CREATE TABLE source AS
-SELECT id, md5(id::text) AS plane, id % 14 AS carrier, id * 37 % 300 AS delay FROM generate_series(1, 20000) AS id;
+SELECT
+    id,
+    md5(id::text) AS plane,
+    id % 14 AS carrier,
+    id * 37 % 300 AS delay
+FROM generate_series(1, 20000) AS id;
 CREATE TABLE bare (LIKE source);
 CREATE TABLE indexed_first (LIKE source);
 CREATE TABLE indexed_after (LIKE source);

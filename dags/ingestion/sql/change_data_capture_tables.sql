@@ -2,4 +2,9 @@
 DROP TABLE IF EXISTS source, target, polled CASCADE;
 CREATE TABLE source (id int PRIMARY KEY, name text, amount int, updated_at timestamptz DEFAULT clock_timestamp());
 CREATE TABLE target (id int PRIMARY KEY, name text, amount int, lsn pg_lsn, deleted bool DEFAULT false);
-CREATE VIEW live AS SELECT id, name, amount FROM target WHERE NOT deleted;
+CREATE VIEW live AS SELECT
+    id,
+    name,
+    amount
+FROM target
+WHERE NOT deleted;

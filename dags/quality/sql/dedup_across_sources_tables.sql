@@ -1,6 +1,7 @@
 -- Source records, the link from each to its entity, and the golden records.
 -- Grain of golden: one row an entity; field by field the newest value that is given, of two equally new ones the more
--- trusted source's. A view: it cannot drift from its members, and a wrong merge is undone by mending a link. PostgreSQL.
+-- trusted source's. A view: it cannot drift from its members, and a wrong merge is undone by mending a link.
+-- Engine: PostgreSQL.
 DROP VIEW IF EXISTS golden;
 DROP TABLE IF EXISTS records, links, trust;
 CREATE TABLE records (
