@@ -24,6 +24,8 @@ from living_answers.demo.faults import FaultControl
 HERE = Path(__file__).parent
 #: A folder in which the platform stays up from run to run: for whoever writes these tests.
 KEEP_VARIABLE = "LIVING_ANSWERS_E2E_HOME"
+#: What engines on demand fetch (hundreds of megabytes) is kept for the next run, as in daily use.
+os.environ.setdefault("ANSWERS_CACHE", str(HERE.parents[1] / ".platform" / "cache"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
