@@ -64,9 +64,10 @@ def ensure_engines(names: Iterable[str]) -> dict[str, str | None]:
     from embedded.home import Home
     from embedded.on_demand import ensure
 
-    display = Display(console)  # not as a live table: a terminal takes one live display, and that is the progress bar
+    # On stderr, since stdout may be JSON; and not as a live table: a terminal takes one, and that is the progress bar.
+    display = Display(errors)
     columns = (TextColumn("fetching {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=errors, transient=True) as bar:
         bars = {}
 
         def progress(what: str, done: float, total: float) -> None:
@@ -153,8 +154,11 @@ def local_folder() -> Path:
 
 
 def missing_engines(names: Iterable[str]) -> list[str]:
-    """Start the engines on demand that are named; return those that cannot be had."""
-    return [name for name, problem in ensure_engines(names).items() if problem]
+    """Start the engines on demand that are named; say why some cannot be had, and return those."""
+    missing = {name: problem for name, problem in ensure_engines(names).items() if problem}
+    for name, problem in missing.items():
+        errors.print(f"engine {name} is missing. {problem}", style="yellow", markup=False, highlight=False)
+    return list(missing)
 
 
 def env(

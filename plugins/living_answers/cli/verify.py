@@ -36,8 +36,9 @@ def verify(
 
     answers = chosen(names, area)
     judged: list[Judgement] = []
+    missing = set(platform.missing_engines(engine for answer in answers for engine in answer.engines))
     with _runner(local, jobs) as runner:
-        for judgement in verify_all(runner, answers, jobs, lambda answer: platform.missing_engines(answer.engines)):
+        for judgement in verify_all(runner, answers, jobs, lambda answer: missing & set(answer.engines)):
             judged.append(judgement)
             if not as_json:
                 print_judgement(judgement)
