@@ -13,16 +13,18 @@ receiver opens one incident for each key: at-least-once delivery, idempotent rec
 **This run proves**
 - *every planted anomaly raises its alert*: a fifth of a Tuesday is lost, a Saturday partly loaded twice, the evening is missing,
   delays come in seconds, an eighth of the departures is null; each is planted in the rows of a real day;
-- *a normal month stays within the allowed false alarms*: every figure of October;
+- *a normal month stays within the allowed false alarms*: every figure of October, and *a whole month was judged*;
 - *a fixed limit that sees the faults alarms too often*: the widest limits on the number of rows that see both volume faults;
-- *each alert opens one incident, with its evidence*: judged three times over, with one answer lost on the way.
+- *each alert opens one incident, with its evidence*: judged three times over, with one answer lost on the way; *an answer was
+  lost, and the alert sent again*.
 
 **Break it.** `fixed_limits`: the year's mean, plus or minus three standard deviations, for all days alike; a Tuesday with a
 Saturday's traffic passes. `no_key`: every evaluation names its alerts anew, and the receiver opens an incident for each.
 
 **Where this stops.** A rolling baseline follows a slow drift and calls it normal: hold also against a fixed reference, a year ago.
-Holidays need a calendar. An alert says that a figure is odd, not that it is wrong: two of October's three "false" alarms
-are days on which flights really were late or cancelled. The faults planted here are coarse; how small a fault can be found is the metric's own spread, and worth knowing.
+Holidays need a calendar. An alert says that a figure is odd, not that it is wrong: two of October's three "false" alarms are
+days on which flights really were late or cancelled. The faults planted here are coarse; how small a fault can be found is a
+matter of the metric's own spread, and worth knowing.
 
 **Sources.** NIST: [detection of outliers](https://www.itl.nist.gov/div898/handbook/eda/section3/eda35h.htm) (modified z-scores,
 after Iglewicz and Hoaglin 1993), Google SRE book:

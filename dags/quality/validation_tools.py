@@ -13,7 +13,8 @@ so its statements are counted by the clock, connecting included, which is more t
 **This run proves**
 - *three tools blame the same lines*, which are also those that were planted;
 - *pandera costs more than SQL*, import and checks together;
-- *Great Expectations costs several times as much as SQL*: three times at the least.
+- *Great Expectations costs several times as much as SQL*, three times at the least, and *nearly all of that is its import*: a
+  process that has it in memory already, as this platform's scheduler has for the tasks that it forks, pays little for the checks.
 
 **Break it.** `defaults`: pandera and pandas as they come. A `Column` is not nullable unless it is told, and so the rule on e-mail
 forms blames the missing one; `duplicated()` blames only the second of two equal keys, where SQL and Great Expectations blame both.
@@ -164,12 +165,9 @@ def validation_tools():
         sql = seconds["sql"] + cost_of_import("psycopg")
         pandera = seconds["pandera"] + cost_of_import("pandera.pandas")
         prove("pandera costs more than SQL", observed=[pandera, sql], expected=1, how="times_at_least")
-        suite = seconds["great expectations"] + cost_of_import("great_expectations")
-        prove(
-            "Great Expectations costs several times as much as SQL",
-            observed=[suite, sql],
-            expected=3,
-            how="times_at_least",
-        )
+        checks, imported = seconds["great expectations"], cost_of_import("great_expectations")
+        costs = [checks + imported, sql]
+        prove("Great Expectations costs several times as much as SQL", observed=costs, expected=3, how="times_at_least")
+        prove("nearly all of that is its import", observed=[imported, checks], expected=5, how="times_at_least")
 
     compare_costs(blame_three_times())
