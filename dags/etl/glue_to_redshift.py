@@ -42,6 +42,7 @@ the transform is too big or too odd for SQL in the warehouse, or when the catalo
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,6 @@ from airflow.sdk import Connection, task
 
 from living_answers.answers import answer, prove, scratch
 
-SQL = Path(__file__).parent / "sql"
 SCHEMA = "flown date, carrier string, dep_delay int"
 DAYS = ["2013-01-01", "2013-01-02", "2013-01-03"]
 #: The transform: the same SQL runs on Spark, in the job, and in the warehouse, after a plain COPY.
@@ -59,12 +59,11 @@ TRANSFORM = """SELECT flown, carrier, COUNT(*) AS flights, SUM(dep_delay) AS min
 
 
 # The client of Glue's API. It records its calls in ``steps``, so that they can be counted.
-def glue(steps: list[str] | None = None) -> Any:
+def glue(steps: list[str]) -> Any:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
     client = AwsBaseHook(aws_conn_id="moto", client_type="glue").get_conn()
-    record = ([] if steps is None else steps).append
-    client.meta.events.register("before-call.glue", lambda model, **_: record(model.name))
+    client.meta.events.register("before-call.glue", lambda model, **_: steps.append(model.name))
     return client
 
 
@@ -83,8 +82,7 @@ def copy(table: str, folder: str, options: str) -> str:
 
 def storage(day: str = "") -> dict[str, Any]:
     place = f"s3://{scratch.lake().bucket}/{scratch.prefix()}raw/" + (f"day={day}/" if day else "")
-    columns = [dict(zip(("Name", "Type"), column.split(), strict=True)) for column in SCHEMA.split(", ")]
-    return {"Columns": columns, "Location": place}
+    return {"Columns": [{"Name": n, "Type": t} for n, t in map(str.split, SCHEMA.split(", "))], "Location": place}
 
 
 # A day's file arrives in the lake, and a partition in the catalogue, as a crawler would put it there.
@@ -97,6 +95,13 @@ def land(client: Any, day: str, *, tell: bool = True) -> None:
         client.batch_create_partition(DatabaseName=scratch.name(), TableName="flights", PartitionInputList=[partition])
 
 
+def drop_everything(client: Any) -> None:
+    client.delete_job(JobName=scratch.name())
+    for delete in (client.delete_trigger, client.delete_crawler, client.delete_database):
+        with suppress(client.exceptions.EntityNotFoundException):
+            delete(Name=scratch.name())
+
+
 def rows(table: str) -> list[tuple[Any, ...]]:
     with scratch.connect() as connection:
         return connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
@@ -104,8 +109,6 @@ def rows(table: str) -> list[tuple[Any, ...]]:
 
 # One run of the job: ask the catalogue where to read, read what the bookmark does not know, load, move the bookmark.
 def run_job(client: Any, session: Any, folder: Path, steps: list[str]) -> int:
-    from living_answers.spark_jobs import only_file
-
     lake, name = scratch.lake(), scratch.name()
     found = client.get_partitions(DatabaseName=name, TableName="flights")["Partitions"]
     places = [one["StorageDescriptor"]["Location"].partition(f"{lake.bucket}/")[2] for one in found]
@@ -118,7 +121,7 @@ def run_job(client: Any, session: Any, folder: Path, steps: list[str]) -> int:
     session.read.csv(str(folder / "in"), header=True, schema=SCHEMA, nullValue="NA").createOrReplaceTempView("source")
     session.sql(TRANSFORM.format("source")).coalesce(1).write.parquet(str(folder / "out"))
     out = f"out/{folder.name}.parquet"
-    lake.upload(only_file(folder / "out", ".parquet"), scratch.prefix() + out)
+    lake.upload(next((folder / "out").glob("*.parquet")), scratch.prefix() + out)
     marks = ", ".join(f"('{key}', '{etag}')" for key, etag in files.items())
     load = copy(f"{name}.delays", out, "FORMAT AS PARQUET")
     steps += in_warehouse([load, f"INSERT INTO {name}.bookmark VALUES {marks}"])  # noqa: S608
@@ -158,7 +161,8 @@ def run_job(client: Any, session: Any, folder: Path, steps: list[str]) -> int:
 def glue_to_redshift():
     @task
     def create_catalogue(params: dict[str, Any] | None = None) -> list[str]:
-        client, other, name = glue(steps := []), glue(), scratch.name()
+        client, other, name = glue(steps := []), glue([]), scratch.name()
+        drop_everything(other)  # a try that died may have left it
         named = {"Name": name, "Role": "arn:aws:iam::000000000000:role/glue"}
         option = "job-bookmark-disable" if params["break_it"] == "no_bookmark" else "job-bookmark-enable"
         table = {"Name": "flights", "StorageDescriptor": storage(), "PartitionKeys": [{"Name": "day", "Type": "date"}]}
@@ -187,7 +191,7 @@ def glue_to_redshift():
         from living_answers.spark import connect_session
 
         with scratch.connect() as connection:
-            connection.execute((SQL / "glue_to_redshift_target.sql").read_text())
+            connection.execute((Path(__file__).parent / "sql" / "glue_to_redshift_target.sql").read_text())
         client = glue(steps)
         with tempfile.TemporaryDirectory(prefix="glue-") as folder, connect_session() as session:
             read = [run_job(client, session, Path(folder, run), steps) for run in ("first", "again")]
@@ -218,10 +222,7 @@ def glue_to_redshift():
 
     @task
     def drop_catalogue() -> None:
-        client, name = glue(), scratch.name()
-        client.delete_trigger(Name=name), client.delete_crawler(Name=name)
-        client.delete_job(JobName=name), client.delete_database(Name=name)
+        drop_everything(glue([]))
 
-    created = create_catalogue().as_setup()
-    facts = run_three_times(created)
+    facts = run_three_times(created := create_catalogue().as_setup())
     [check_the_bookmark(facts), check_the_rows(facts)] >> drop_catalogue().as_teardown(setups=created)
