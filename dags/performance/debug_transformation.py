@@ -199,6 +199,7 @@ def debug_transformation():
 
 def make_shops(connection: Any) -> None:
     """The table that the rows are enriched from, and the one that holds a key twice."""
+    connection.autocommit = True  # in one transaction, hundreds of dropped tables would keep their locks
     connection.prepare_threshold = None  # the step tables change their columns under the same names
     connection.execute("CREATE TEMP TABLE shops (shop text, name text)")
     connection.execute("INSERT INTO shops VALUES ('n', 'north'), ('s', 'south'), ('w', 'west')")
