@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="ids of answers; all of them if none is named")] = None,
     area: Annotated[list[str] | None, typer.Option(help="only these areas")] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=8, help="runs at a time")] = 3,
+    jobs: Annotated[int, typer.Option(min=1, max=8, help="runs at a time")] = 4,
     local: Annotated[bool, typer.Option("--local", help="in processes of its own, without the scheduler")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object, nothing else")] = False,
 ) -> None:

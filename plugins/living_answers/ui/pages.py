@@ -77,9 +77,10 @@ def area_name(area: str) -> str:
 
 
 def index(shelf: Shelf) -> dict[str, Any]:
-    """Return the questions by area and the coverage."""
+    """Return the questions by area, those areas first that have answers, and the coverage."""
     rows = _rows(shelf)
     areas = [_area(area, [rows[one.id] for one in asked]) for area, asked in shelf.catalogue.areas.items()]
+    areas.sort(key=lambda area: area.counts["not answered yet"] == len(area.rows))
     counts = Counter(row.status for row in rows.values())
     return {
         "areas": areas,
@@ -123,8 +124,8 @@ def question(shelf: Shelf, question_id: str) -> dict[str, Any]:
 
 
 def claims(shelf: Shelf) -> dict[str, Any]:
-    """Return all claims with their verdicts."""
-    tested = _tested(shelf, shelf.catalogue.claims)
+    """Return all claims with their verdicts, those first that have one."""
+    tested = sorted(_tested(shelf, shelf.catalogue.claims), key=lambda one: one.verdict == UNTESTED)
     counts = Counter(one.verdict for one in tested)
     return {"claims": tested, "counts": {verdict: counts[verdict] for verdict in VERDICTS}, "total": len(tested)}
 
