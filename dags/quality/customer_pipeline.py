@@ -30,8 +30,8 @@ the part before the @ is case-sensitive; here duplicates are found without regar
 a tenth of a millisecond a cell: for millions, clean distinct values only. People who are the same without sharing an e-mail are the
 matter of `dedup_across_sources`.
 
-**Sources.** [email-validator](https://pypi.org/project/email-validator/),
-[phonenumbers](https://pypi.org/project/phonenumbers/) (a port of Google's libphonenumber),
+**Sources.** [email-validator](https://github.com/JoshData/python-email-validator),
+[phonenumbers](https://github.com/daviddrysdale/python-phonenumbers) (a port of Google's libphonenumber),
 [ITU-T E.164](https://www.itu.int/rec/T-REC-E.164/), [RFC 5321](https://www.rfc-editor.org/rfc/rfc5321#section-2.4). pandas:
 [merge](https://pandas.pydata.org/docs/reference/api/pandas.DataFrame.merge.html) (validate, indicator),
 [to_datetime](https://pandas.pydata.org/docs/reference/api/pandas.to_datetime.html).
