@@ -1,4 +1,4 @@
-"""The index of all questions: ``docs/questions.md`` is what :func:`markdown` returns, and a test holds it."""
+"""The index of all questions: ``docs/questions.md`` is what :func:`markdown` returns, and a test holds its links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from living_answers.catalogue import Catalogue, Question
 
 _HEAD = """# The questions, and the files that answer them
 
-Written by `answers list --markdown > docs/questions.md`; a test compares the two. A question without a file is
+Written by `answers list --markdown > docs/questions.md`; a test holds its links. A question without a file is
 not answered yet. `answers show <question>` prints its answer, `answers run <question>` proves it, and
 `answers run <question> --break WAY` breaks it on purpose.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,16 @@ def test_every_folder_of_dags_is_an_area_and_every_file_beside_an_answer_is_its_
     assert [file.name for file in beside if not any(file.stem.startswith(dag_id) for dag_id in ANSWERS)] == []
 
 
-def test_the_index_of_questions_is_as_the_answers_are() -> None:
-    assert (ROOT / "docs/questions.md").read_text() == index.markdown(CATALOGUE, ANSWERS), (
+def test_the_index_says_of_no_question_that_it_is_answered_when_it_is_not() -> None:
+    """A new answer need not be in the index yet: adding one takes one file, and no change elsewhere."""
+    written = set(linked((ROOT / "docs/questions.md").read_text()))
+    assert written
+    assert written - set(linked(index.markdown(CATALOGUE, ANSWERS))) == set(), (
         "write it anew: answers list --markdown > docs/questions.md"
     )
+
+
+def linked(text: str) -> list[tuple[str, str]]:
+    """Each question of the index with each file that is said to answer it."""
+    lines = [line for line in text.splitlines() if line.startswith("- `")]
+    return [(line.split("`")[1], file) for line in lines for file in re.findall(r"\]\(\.\./(dags/[^)]+)\)", line)]
