@@ -24,8 +24,8 @@ from living_answers.demo.faults import FaultControl
 HERE = Path(__file__).parent
 #: A folder in which the platform stays up from run to run: for whoever writes these tests.
 KEEP_VARIABLE = "LIVING_ANSWERS_E2E_HOME"
-#: What engines on demand fetch (hundreds of megabytes) is kept for the next run, as in daily use.
-os.environ.setdefault("ANSWERS_CACHE", str(HERE.parents[1] / ".platform" / "cache"))
+#: What engines on demand fetch (hundreds of megabytes) is kept here for the next run, as in daily use.
+CACHE = HERE.parents[1] / ".platform" / "cache"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,12 +49,14 @@ def platform() -> Iterator[Platform]:
     home.create()
     if not (home.root / "ports.json").exists():
         _random_ports().save(home.root / "ports.json")
-    try:
-        yield up(home, _silent)
-    finally:
-        if not kept:
-            down(home, _silent)
-            shutil.rmtree(home.root, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANSWERS_CACHE", os.environ.get("ANSWERS_CACHE") or str(CACHE))
+        try:
+            yield up(home, _silent)
+        finally:
+            if not kept:
+                down(home, _silent)
+                shutil.rmtree(home.root, ignore_errors=True)
 
 
 def _random_ports() -> Ports:

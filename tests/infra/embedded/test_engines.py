@@ -67,6 +67,7 @@ class FilesEngine(Engine):
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setattr(on_demand, "kinds", lambda: {"files": FilesEngine})
+    monkeypatch.delenv("ANSWERS_CACHE", raising=False)
     home = Home(tmp_path / "platform")
     home.create()
     yield home

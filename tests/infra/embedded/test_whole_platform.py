@@ -1,11 +1,13 @@
 """The whole platform: up, up again, killed and healed, down."""
 
+import contextlib
 import os
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -63,12 +65,19 @@ def test_up_twice_then_killed_and_healed_then_down(home: Home) -> None:
     assert set(pids(platform).values()) == {None}
 
 
+def listening(process: psutil.Process) -> list[Any]:
+    """The process's listening sockets; none if it has ended meanwhile, as a parser of DAG files does every moment."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [one for one in process.net_connections() if one.status == psutil.CONN_LISTEN]
+    return []
+
+
 def only_loopback(home: Home) -> bool:
     """Every listening socket of the platform's processes is on 127.0.0.1 (in its IPv6 spelling too)."""
     entries = [PidFile.read(path) for path in (home.root / "run").glob("*.pid")]
     leaders = [entry.process() for entry in entries if entry]
     members = [member for leader in leaders if leader for member in (leader, *leader.children(recursive=True))]
-    sockets = [one for member in members for one in member.net_connections() if one.status == psutil.CONN_LISTEN]
+    sockets = [one for member in members for one in listening(member)]
     outside = {one.laddr for one in sockets if one.laddr.ip not in ("127.0.0.1", "::ffff:127.0.0.1", "::1")}
     assert not outside
     return bool(sockets)

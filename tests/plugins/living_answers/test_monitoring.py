@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from living_answers.engines import EngineMissing, settings
+from embedded.home import Home
+from embedded.on_demand import ensure
 from living_answers.local_server import Reply, serve
 from living_answers.monitoring import NotInTime, alertmanager, prometheus, pushgateway, query, value, wait_for
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_waiting_ends() -> None:
@@ -19,12 +24,17 @@ def test_waiting_ends() -> None:
         wait_for(lambda: None, 0.01)
 
 
-@pytest.fixture
-def engine() -> None:
-    try:
-        settings("prometheus")
-    except EngineMissing as missing:
-        pytest.skip(str(missing))
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The programs, fetched if need be, and told as the platform tells a DAG."""
+    home = Home(tmp_path_factory.mktemp("platform"))
+    home.create()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANSWERS_CACHE", os.environ.get("ANSWERS_CACHE") or str(ROOT / ".platform" / "cache"))
+        patch.setenv("LIVING_ANSWERS_ENGINES", str(home.root / "airflow" / "engines"))
+        if problem := ensure(home, ["prometheus"])["prometheus"]:
+            pytest.skip(problem)
+        yield
 
 
 @pytest.mark.usefixtures("engine")
