@@ -30,7 +30,7 @@ TUNING = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "2",
     "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # bounds a stall when a task's sockets close before it can be reaped
-    "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+    "DAG_PROCESSOR__PARSING_PROCESSES": "2",
     "DAG_PROCESSOR__REFRESH_INTERVAL": "15",  # a new DAG file is seen after as many seconds
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",  # parsing unchanged files is what an idle platform does most
     "DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",

@@ -15,6 +15,7 @@ from tenacity import (
     retry_if_exception_type,
     stop_after_attempt,
     stop_after_delay,
+    wait_fixed,
     wait_random_exponential,
 )
 
@@ -29,6 +30,10 @@ class AirflowApiError(RuntimeError):
     """Airflow refused a request. The message holds its own words."""
 
 
+class NotThere(AirflowApiError):
+    """Airflow does not know it: no such DAG or run, or a DAG file that has not been parsed yet."""
+
+
 class RunTimeout(TimeoutError):
     """A run did not end in time. The message names what it waited for."""
 
@@ -41,6 +46,7 @@ class AirflowApi:
     user: str
     password: SecretStr
     timeout: float = 30.0
+    parse_seconds: float = 120.0
     _client: httpx.Client | None = field(default=None, repr=False)
 
     def trigger(self, dag_id: str, *, partition_key: str | None = None, conf: dict[str, Any] | None = None) -> str:
@@ -64,7 +70,18 @@ class AirflowApi:
         return int(self._post("/api/v2/backfills", body)["id"])
 
     def unpause(self, dag_id: str) -> None:
-        self._request("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+        """Switch a DAG on; on a platform that has just started, wait until its file has been parsed.
+
+        Raises:
+            NotThere: there is no such DAG, even after two minutes.
+        """
+        attempts = Retrying(
+            retry=retry_if_exception_type(NotThere),
+            stop=stop_after_delay(self.parse_seconds),
+            wait=wait_fixed(1),
+            reraise=True,
+        )
+        attempts(self._request, "PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
 
     def dags(self) -> list[dict[str, Any]]:
         """Return all DAGs, by id."""
@@ -130,7 +147,8 @@ class AirflowApi:
         )
         response = attempts(self._session().request, method, path, **arguments)
         if response.is_error:
-            raise AirflowApiError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+            kind = NotThere if response.status_code == httpx.codes.NOT_FOUND else AirflowApiError
+            raise kind(f"{method} {path}: {response.status_code} {response.text[:500]}")
         answer: dict[str, Any] = response.json()
         return answer
 

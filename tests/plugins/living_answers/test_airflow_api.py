@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 
-from living_answers.airflow_api import AirflowApi, AirflowApiError, RunTimeout
+from living_answers.airflow_api import AirflowApi, AirflowApiError, NotThere, RunTimeout
 from living_answers.follow import Follower
 
 RUNS = "/api/v2/dags/{}/dagRuns"
@@ -103,3 +103,18 @@ def test_a_restart_of_airflow_is_waited_for(api: AirflowApi, httpserver: HTTPSer
     again.start()
     httpserver.port = port
     assert api.dags() == []
+
+
+def test_a_dag_that_is_not_parsed_yet_is_waited_for(api: AirflowApi, httpserver: HTTPServer) -> None:
+    httpserver.expect_ordered_request("/auth/token").respond_with_json({"access_token": "t0ken"}, status=201)
+    httpserver.expect_ordered_request("/api/v2/dags/d").respond_with_json({"detail": "not found"}, status=404)
+    httpserver.expect_ordered_request("/api/v2/dags/d", method="PATCH").respond_with_json({})
+    api.unpause("d")
+    httpserver.check()
+
+
+def test_a_dag_that_never_comes_is_named(api: AirflowApi, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/api/v2/dags/d").respond_with_json({"detail": "Dag d was not found"}, status=404)
+    api.parse_seconds = 0.1
+    with pytest.raises(NotThere, match="Dag d was not found"):
+        api.unpause("d")
