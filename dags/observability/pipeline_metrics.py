@@ -125,13 +125,13 @@ def load(steps: dict[str, Step], rows: list[tuple[Any, ...]]) -> None:
 
 
 def is_slow(seconds: float, history: list[float], break_it: str | None) -> bool:
-    """Robust z-score against the history; the MAD has a floor of a tenth of the median."""
+    """Robust z-score against the history; the MAD has a floor of three tenths of the median: a busy machine scatters."""
     from statistics import fmean, median, stdev
 
     if break_it == "mean":
         return seconds > fmean(history) + 3 * stdev(history)
     middle = median(history)
-    mad = max(median(abs(one - middle) for one in history), 0.1 * middle)
+    mad = max(median(abs(one - middle) for one in history), 0.3 * middle)
     return 0.6745 * (seconds - middle) / mad > 6
 
 
