@@ -146,7 +146,8 @@ def etl_optimisation():
         import pyarrow.parquet as pq  # noqa: F401
 
         def total(better: Collection[str]) -> float:
-            return sum(run_job(folder, better, params["break_it"])[0].values())
+            """The least of two runs: what disturbs one only ever adds to it."""
+            return min(sum(run_job(folder, better, params["break_it"])[0].values()) for _ in range(2))
 
         with TemporaryDirectory() as name:
             folder, filler = Path(name), ", ".join(f"n AS c{number}" for number in range(17))
@@ -160,7 +161,7 @@ def etl_optimisation():
                 runs.append(run_job(folder, done, params["break_it"]))
             alone = [total([stage]) for stage in STAGES]
             print(f"mended in the order {done}, the slowest first; seconds by stage: {[stages for stages, _ in runs]}")
-            start, end = total([]), min(total(STAGES), total(STAGES))
+            start, end = total([]), total(STAGES)
             return {"runs": runs, "alone": alone, "start": start, "end": end}
 
     @task
@@ -172,13 +173,13 @@ def etl_optimisation():
     def account_for_the_gain(measured: dict[str, Any], params: dict[str, Any] | None = None) -> None:
         start, end, alone = measured["start"], measured["end"], measured["alone"]
         saved, whole = sum(start - seconds for seconds in alone), start - end
-        prove("seconds saved by each change alone add up", observed=saved, expected=whole, how="close", tolerance=0.5)
+        prove("seconds saved by each change alone add up", observed=saved, expected=whole, how="close", tolerance=0.3)
         totals = [sum(stages.values()) for stages, _ in measured["runs"]]
         ratios = [before / after for before, after in pairwise(totals)]
         if params["break_it"] == "each_alone":
             ratios = [start / seconds for seconds in alone]
         gain = prod(ratios)
-        prove("the effects multiply to the whole", observed=gain, expected=start / end, how="close", tolerance=0.5)
+        prove("the effects multiply to the whole", observed=gain, expected=start / end, how="close", tolerance=0.4)
 
     @task
     def share_one_connection() -> None:
