@@ -92,6 +92,19 @@ evidence: Final = Table(
     Index("evidence_by_proof_and_time", "dag_id", "proof", "recorded_at"),
 )
 
+plans: Final = Table(
+    "plans",
+    metadata,
+    _key(),
+    *_run(),
+    Column("title", Text, nullable=False),
+    # PostgreSQL's EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON): the tree below "Plan".
+    Column("plan", JSONB, nullable=False),
+    Column("sql", Text, nullable=False),
+    _moment("recorded_at"),
+    Index("plans_by_run", "dag_id", "run_id"),
+)
+
 judgements: Final = Table(
     "judgements",
     metadata,
