@@ -92,10 +92,9 @@ def credentials(s3: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def put(s3: Any) -> Callable[[str, bytes], str]:
-    """Writes an object and gives its URL."""
+def lake(s3: Any) -> fs.S3FileSystem:
     address = urlsplit(s3.endpoint)
-    system = fs.S3FileSystem(
+    return fs.S3FileSystem(
         access_key=s3.access_key,
         secret_key=s3.secret_key,
         region=s3.region,
@@ -103,8 +102,26 @@ def put(s3: Any) -> Callable[[str, bytes], str]:
         endpoint_override=address.netloc,
     )
 
+
+@pytest.fixture(scope="session")
+def get(s3: Any, lake: fs.S3FileSystem) -> Callable[[str], dict[str, bytes]]:
+    """Reads the objects whose keys start so; their contents by key."""
+
+    def read(prefix: str) -> dict[str, bytes]:
+        path = f"{s3.bucket}/{prefix}"
+        infos = lake.get_file_info(fs.FileSelector(path.rpartition("/")[0], allow_not_found=True, recursive=True))
+        files = sorted(i.path for i in infos if i.type == fs.FileType.File and i.path.startswith(path))
+        return {file.removeprefix(f"{s3.bucket}/"): lake.open_input_stream(file).read() for file in files}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def put(s3: Any, lake: fs.S3FileSystem) -> Callable[[str, bytes], str]:
+    """Writes an object and gives its URL."""
+
     def write(key: str, content: bytes) -> str:
-        with system.open_output_stream(f"{s3.bucket}/{key}") as stream:
+        with lake.open_output_stream(f"{s3.bucket}/{key}") as stream:
             stream.write(content)
         return f"s3://{s3.bucket}/{key}"
 
