@@ -67,7 +67,7 @@ def _option(copy: CopyStatement, reader: Reader) -> CopyStatement:
     if word in _FORMATS:
         return _format(copy, _FORMATS[word], reader)
     if word in ("credentials", "iam_role", *_KEYS):
-        return replace(copy, credentials=_credentials(copy.credentials, word, reader))
+        return replace(copy, credentials=parse_credentials(copy.credentials, word, reader))
     if word in _COMPRESSION:
         return replace(copy, compression=_COMPRESSION[word])
     if word in _ACCEPTED:
@@ -123,7 +123,8 @@ def _format(copy: CopyStatement, form: Format, reader: Reader) -> CopyStatement:
     return replace(copy, format=form)
 
 
-def _credentials(known: Credentials, word: str, reader: Reader) -> Credentials:
+def parse_credentials(known: Credentials, word: str, reader: Reader) -> Credentials:
+    """The credentials with those of the clause that `word` begins. UNLOAD has the same clauses."""
     if word == "iam_role":
         return replace(known, role="default" if reader.take("default") else reader.string())
     if word in _KEYS:

@@ -7,8 +7,8 @@ from redshift_gateway.lexer import Kind, Token, identifier, join, literal
 class Reader:
     """The tokens of one statement, taken from the left."""
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self._tokens = tokens
+    def __init__(self, tokens: list[Token], command: str = "COPY") -> None:
+        self._tokens, self._command = tokens, command
 
     @property
     def done(self) -> bool:
@@ -16,7 +16,7 @@ class Reader:
 
     def next(self) -> Token:
         if not self._tokens:
-            raise syntax_error("COPY ends too early")
+            raise syntax_error(f"{self._command} ends too early")
         return self._tokens.pop(0)
 
     def take(self, *words: str) -> str:
@@ -25,14 +25,14 @@ class Reader:
 
     def expect(self, word: str) -> None:
         if not self.take(word):
-            raise syntax_error(f'COPY: expected "{word}"')
+            raise syntax_error(f'{self._command}: expected "{word}"')
 
     def string(self) -> str:
         """A string literal, with the AS that may stand before it."""
         self.take("as")
         token = self.next()
         if token.kind is not Kind.STRING:
-            raise syntax_error("COPY: expected a quoted string")
+            raise syntax_error(f"{self._command}: expected a quoted string")
         return literal(token)
 
     def number(self) -> int:
@@ -40,7 +40,7 @@ class Reader:
         token = self.next()
         digits = literal(token) if token.kind is Kind.STRING else token.text
         if not digits.isdigit():
-            raise syntax_error("COPY: expected a number")
+            raise syntax_error(f"{self._command}: expected a number")
         return int(digits)
 
     def name(self) -> tuple[str, ...]:
@@ -62,5 +62,5 @@ class Reader:
     def _part(self) -> str:
         token = self.next()
         if token.kind not in (Kind.WORD, Kind.QUOTED, Kind.TEMP):
-            raise syntax_error(f'COPY: expected a name, found "{join([token])[:20]}"')
+            raise syntax_error(f'{self._command}: expected a name, found "{join([token])[:20]}"')
         return identifier(token)
