@@ -19,8 +19,8 @@ from psycopg import sql
 from embedded.ports import LOOPBACK
 from embedded.process import Identity
 from embedded.service import NotReady, Service, ServiceError
+from embedded.unprivileged import drop, identity, wrapper
 
-NOBODY = Identity(65534, 65534)
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -75,7 +75,7 @@ class Postgres(Service):
 
     def identity(self) -> Identity | None:
         """Return nobody if we are root and nobody can reach the files: PostgreSQL refuses to run as root."""
-        return NOBODY if os.geteuid() == 0 and self._nobody_reaches_all() else None
+        return identity(self.directory.parent, binaries())
 
     def command(self) -> list[str]:
         """Return the server's command line."""
@@ -89,8 +89,8 @@ class Postgres(Service):
             return
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True, mode=0o700)
-        if self.identity():
-            os.chown(self.directory, NOBODY.uid, NOBODY.gid)
+        if owner := self.identity():
+            os.chown(self.directory, owner.uid, owner.gid)
         self._initdb()
         (self.directory / "initialised").touch()
 
@@ -112,27 +112,15 @@ class Postgres(Service):
         with tempfile.NamedTemporaryFile("w", prefix="living-answers-") as secret:
             secret.write(self.password)
             secret.flush()
-            identity = self.identity()
-            if identity:
-                os.chown(secret.name, identity.uid, identity.gid)
+            owner = self.identity()
+            if owner:
+                os.chown(secret.name, owner.uid, owner.gid)
             program = [*self._wrapper(), str(binaries() / "initdb"), "-D", str(self.directory), "-U", self.user]
             options = ["-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--locale=C", "--no-instructions"]
-            _run([*program, *options], identity)
+            _run([*program, *options], owner)
 
     def _wrapper(self) -> list[str]:
-        """Root whose files nobody cannot reach (a checkout below /root) becomes nobody in a user namespace."""
-        if os.geteuid() != 0 or self._nobody_reaches_all():
-            return []
-        wrapper = ["unshare", "--user", f"--map-user={NOBODY.uid}", f"--map-group={NOBODY.gid}"]
-        if not shutil.which("unshare") or subprocess.run([*wrapper, "true"], capture_output=True).returncode:
-            raise ServiceError(
-                "postgres cannot run as root: let others pass through the folders above "
-                f"{self.directory} and {binaries()} (chmod o+x), or work as an ordinary user"
-            )
-        return wrapper
-
-    def _nobody_reaches_all(self) -> bool:
-        return all(_open_to_all(path) for path in (self.directory.parent, binaries()))
+        return wrapper(self.name, self.directory.parent, binaries())
 
 
 def binaries() -> Path:
@@ -150,14 +138,8 @@ def binaries() -> Path:
     return (candidates[-1] if candidates else Path(str(on_path))).parent
 
 
-def _open_to_all(path: Path) -> bool:
-    resolved = path.resolve()
-    return all(parent.stat().st_mode & 0o001 for parent in (resolved, *resolved.parents) if parent.exists())
-
-
-def _run(command: list[str], identity: Identity | None) -> None:
-    drop = {"user": identity.uid, "group": identity.gid, "extra_groups": []} if identity else {}
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/", **drop)  # type: ignore[call-overload]
+def _run(command: list[str], owner: Identity | None) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/", **drop(owner))  # type: ignore[call-overload]
     if result.returncode:
         raise ServiceError(f"initdb failed:\n{result.stderr.strip()}")
 
