@@ -4,14 +4,17 @@ import asyncio
 import re
 
 from redshift_gateway import wire
-from redshift_gateway.errors import GatewayError
+from redshift_gateway.errors import GatewayError, of_postgres
 from redshift_gateway.load import Load
 from redshift_gateway.startup import SERVER_VERSION, without_list_end
+from redshift_gateway.unload import Spool
+from redshift_gateway.unload_columns import OutputColumn, from_description
 
 CHUNK = 1 << 18
 _LOOKED_AT = frozenset(
     {wire.READY, wire.ERROR, wire.COPY_IN, wire.PARAMETER_STATUS, wire.COMPLETE, wire.KEY_DATA, wire.AUTHENTICATION}
 )
+_LOOKED_AT_FOR_UNLOAD = _LOOKED_AT | {wire.COPY_OUT, wire.COPY_DONE, wire.NOTICE}
 _LINE = re.compile(r"COPY .*?, line (\d+)")
 
 
@@ -29,9 +32,10 @@ class Backend:
         self.key = b""  # what a cancel request for this session names
         self.hidden = 0  # ReadyForQuery messages that the client must not see: the answers to the gateway's requests
         self.refusal: GatewayError | None = None  # takes the place of the next error
-        self.copy_events: asyncio.Queue[int] | None = None  # set while the session waits for a load to start
+        self.copy_events: asyncio.Queue[int] | None = None  # set while the session waits for a load or an unload
         self.loading: Load | None = None  # the load that is being fed
         self.interrupted = asyncio.Event()  # the load that is being fed must stop
+        self.spool: Spool | None = None  # takes the rows of an UNLOAD
         self.last_copy_count = 0
         self.redshift_connector = False  # the client is that driver
         self._frames = wire.Frames(_LOOKED_AT)
@@ -54,10 +58,15 @@ class Backend:
     async def run(self) -> None:
         """Relays until PostgreSQL closes the connection."""
         while chunk := await self.reader.read(CHUNK):
-            out = [piece if tag == wire.RAW else self._message(tag, piece) for tag, piece in self._frames.feed(chunk)]
+            out = [
+                self._raw(piece) if tag == wire.RAW else self._message(tag, piece)
+                for tag, piece in self._frames.feed(chunk)
+            ]
             if data := b"".join(out):
                 self.client.write(data)
                 await self.client.drain()
+            if self.spool is not None:
+                await self.spool.room()
 
     async def ask(self, sql: str, *parameters: str) -> list[list[str | None]] | None:
         """The rows of a query of the gateway's own; None when it fails. Only when idle."""
@@ -65,6 +74,32 @@ class Backend:
         if any(m[0] == wire.ERROR for m in answer):
             return None
         return [wire.row_values(m) for m in answer if m[0] == wire.DATA_ROW]
+
+    async def describe(self, sql: str) -> list[OutputColumn]:
+        """The columns that a query gives. Raises GatewayError when PostgreSQL does not take it. Only when idle."""
+        answer = await self._own(wire.own_description(sql))
+        for message in answer:
+            if message[0] == wire.ERROR:
+                raise of_postgres(wire.error_fields(message))
+        return next((from_description(m) for m in answer if m[0] == wire.ROW_DESCRIPTION), [])
+
+    def begin_unload(self) -> Spool:
+        """From now on the rows of the next COPY TO STDOUT are the spool's, and its end is told to `unload_outcome`."""
+        self.copy_events, self.spool = asyncio.Queue(), Spool()
+        self._frames.whole = _LOOKED_AT_FOR_UNLOAD
+        return self.spool
+
+    async def unload_outcome(self) -> int:
+        """How the COPY TO STDOUT ended: COMPLETE or ERROR. The client has seen the error, but no completion."""
+        assert self.copy_events is not None  # noqa: S101 - begin_unload() was called
+        while (event := await self.copy_events.get()) not in (wire.COMPLETE, wire.ERROR):
+            pass
+        return event
+
+    def end_unload(self) -> None:
+        """What comes next is the client's again."""
+        self.copy_events = self.spool = None
+        self._frames.whole = _LOOKED_AT
 
     async def run_script(self, sql: str) -> str:
         """Runs statements of the gateway's own; the error's text when they fail, else nothing. Only when idle."""
@@ -79,11 +114,19 @@ class Backend:
         answer, self._answer, self._frames.whole = self._answer, None, _LOOKED_AT
         return answer
 
+    def _raw(self, piece: bytes) -> bytes:
+        if self.spool is None or not self.spool.active:
+            return piece
+        self.spool.feed(piece)
+        return b""
+
     def _message(self, tag: int, frame: bytes) -> bytes:
         """What the client gets for a message of PostgreSQL's."""
         if self._answer is not None:
             self._answer.append(frame)
             return b"" if tag != wire.READY else self._ready(frame, visible=False)
+        if self.spool is not None and self._is_unload(self.spool, tag):
+            return b""
         match tag:
             case wire.READY:
                 return self._ready(frame, visible=not self.hidden)
@@ -126,10 +169,23 @@ class Backend:
         loading, self.loading = self.loading, None
         self._error_seen = True
         self.interrupted.set()
+        if self.spool is not None:
+            self.spool.end()
         self._tell(wire.ERROR)
         if refusal is not None:
             return wire.error_response(refusal)
         return _with_place(frame, loading) if loading else frame
+
+    def _is_unload(self, spool: Spool, tag: int) -> bool:
+        """Follows the rows of an UNLOAD; whether the message belongs to them."""
+        if tag == wire.COPY_OUT:
+            spool.begin()
+        elif tag == wire.COMPLETE and spool.active:
+            spool.end()
+            self._tell(tag)
+        else:
+            return tag == wire.COPY_DONE
+        return True
 
     def _loaded(self, load: Load, frame: bytes) -> bytes:
         self.loading = None

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
 
 class Metrics:
     """The gateway's metrics, in a registry of their own."""
@@ -20,8 +22,17 @@ class Metrics:
         self.copy_seconds = Histogram(
             "redshift_gateway_copy_seconds",
             "Duration of COPY statements",
-            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+            buckets=_SECONDS,
             registry=registry,
+        )
+        self.unloads = Counter(
+            "redshift_gateway_unloads", "UNLOAD statements", ["format", "outcome"], registry=registry
+        )
+        self.unload_bytes = Counter(
+            "redshift_gateway_unload_bytes", "Bytes of rows taken from PostgreSQL for UNLOAD", registry=registry
+        )
+        self.unload_seconds = Histogram(
+            "redshift_gateway_unload_seconds", "Duration of UNLOAD statements", buckets=_SECONDS, registry=registry
         )
         self.translation_seconds = Histogram(
             "redshift_gateway_translation_seconds",

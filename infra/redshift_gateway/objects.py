@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from redshift_gateway.copy_statement import NOTHING, CopyStatement, Credentials, Format
 from redshift_gateway.errors import GatewayError
 
-_ATTEMPTS = 3
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -42,29 +42,30 @@ class S3Object:
 
 def connect(settings: S3Settings, statement: CopyStatement) -> Any:
     """A pyarrow file system with the statement's own credentials. Raises GatewayError when it has none."""
-    keys = _keys(settings, statement.credentials)
+    pair = keys(settings, statement.credentials)
     address = urlsplit(settings.endpoint)
     return fs.S3FileSystem(
-        access_key=keys.access_key.get_secret_value(),
-        secret_key=keys.secret_key.get_secret_value(),
-        session_token=keys.session_token.get_secret_value() or None,
+        access_key=pair.access_key.get_secret_value(),
+        secret_key=pair.secret_key.get_secret_value(),
+        session_token=pair.session_token.get_secret_value() or None,
         region=statement.region or settings.region,
         scheme=address.scheme,
         endpoint_override=address.netloc,
         connect_timeout=settings.connect_timeout,
         request_timeout=settings.request_timeout,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
     )
 
 
-def _keys(settings: S3Settings, given: Credentials) -> Credentials:
+def keys(settings: S3Settings, given: Credentials) -> Credentials:
+    """The key pair to use. Raises GatewayError when there is none."""
     if given.role:
         given = replace(given, access_key=settings.role_access_key, secret_key=settings.role_secret_key)
     if given.access_key.get_secret_value() and given.secret_key.get_secret_value():
         return given
     if given.role:
         raise GatewayError("The gateway has no S3 keys for statements that name an IAM role", sqlstate="42501")
-    raise GatewayError("COPY needs CREDENTIALS, IAM_ROLE or ACCESS_KEY_ID and SECRET_ACCESS_KEY", sqlstate="42601")
+    raise GatewayError("S3 needs CREDENTIALS, IAM_ROLE or ACCESS_KEY_ID and SECRET_ACCESS_KEY", sqlstate="42601")
 
 
 def find(system: Any, statement: CopyStatement) -> list[S3Object]:
@@ -123,7 +124,7 @@ def _from_manifest(system: Any, statement: CopyStatement) -> list[S3Object]:
 
 def open_stream(system: Any, item: S3Object, compression: str | None) -> Any:
     """The object's content as a readable stream, decompressed as it is read."""
-    stream = system.open_input_stream(item.path)
+    stream = system.open_input_stream(item.path, compression=None)  # the statement says, not the name
     return pa.CompressedInputStream(stream, compression) if compression else stream
 
 

@@ -1,22 +1,25 @@
-"""Which of a client's prepared statements and portals are loads from S3."""
+"""Which of a client's prepared statements and portals are loads from S3 or unloads to it."""
 
 from redshift_gateway import wire
 from redshift_gateway.load import Load
+from redshift_gateway.unload import Unload
+
+Transfer = Load | Unload
 
 
 class Portals:
-    """The names that stand for loads. Most sessions have none, and then Bind and Execute need no look."""
+    """The names that stand for transfers. Most sessions have none, and then Bind and Execute need no look."""
 
     def __init__(self) -> None:
         """None are known."""
-        self._statements: dict[str, Load] = {}
-        self._portals: dict[str, Load] = {}
+        self._statements: dict[str, Transfer] = {}
+        self._portals: dict[str, Transfer] = {}
 
-    def prepare(self, name: str, load: Load | None) -> None:
+    def prepare(self, name: str, transfer: Transfer | None) -> None:
         """Notes what a statement's name stands for from now on."""
         self._statements.pop(name, None)
-        if load is not None:
-            self._statements[name] = load
+        if transfer is not None:
+            self._statements[name] = transfer
 
     def note(self, tag: int, frame: bytes) -> None:
         """Follows a Bind or a Close; other messages change nothing."""
@@ -33,6 +36,6 @@ class Portals:
         if name in self._statements:
             self._portals[portal] = self._statements[name]
 
-    def executed(self, frame: bytes) -> Load | None:
-        """The load that an Execute runs, if it is one."""
+    def executed(self, frame: bytes) -> Transfer | None:
+        """The transfer that an Execute runs, if it is one."""
         return self._portals.get(wire.cut_text(frame, 5)[0])

@@ -15,6 +15,7 @@ from redshift_gateway.metrics import Metrics
 from redshift_gateway.objects import S3Settings
 from redshift_gateway.session import Session
 from redshift_gateway.startup import Cancel, Startup, read_startup
+from redshift_gateway.unloader import Unloader
 
 _BUFFER = 1 << 20  # bytes held for a slow reader before the writer is made to wait
 _STARTUP_SECONDS = 10.0
@@ -62,7 +63,7 @@ class Gateway:
         self.settings = settings
         self.metrics = Metrics()
         self._pool = ThreadPoolExecutor(settings.load_threads, thread_name_prefix="load")
-        self._open: list[tuple[Backend, Feeder]] = []
+        self._open: list[tuple[Backend, Session]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._number = 0
@@ -119,18 +120,19 @@ class Gateway:
         backend = await self._connect(writer)
         backend.redshift_connector = wanted.is_redshift_connector
         feeder = Feeder(backend, self._pool, self.metrics, log)
-        session = Session(backend, feeder, self.settings.s3, self.metrics, log)
+        unloader = Unloader(backend, self._pool, self.metrics, log, lambda: self._ask_to_cancel(Cancel(backend.key)))
+        session = Session(backend, feeder, unloader, self.settings.s3, self.metrics, log)
         backend.send(wanted.packet())
-        self._open.append(entry := (backend, feeder))
+        self._open.append(entry := (backend, session))
         self.metrics.sessions.inc()
         log.info("session_started", user=wanted.parameters["user"], database=wanted.parameters.get("database", ""))
         try:
-            if not await _until_one_ends(session.run(reader), backend.run(), _watch(reader, feeder)):
-                if not backend.error_seen:  # a FATAL error of PostgreSQL's own has been passed on
-                    raise GatewayError("PostgreSQL closed the connection unexpectedly", sqlstate="08006")
-            elif not backend.idle.is_set():
-                await self._cancel(Cancel(backend.key))  # nobody waits for what it is doing
+            by_client = await _until_one_ends(session.run(reader), backend.run(), _watch(reader, session))
+            if not by_client and not backend.error_seen:  # a FATAL error of PostgreSQL's own has been passed on
+                raise GatewayError("PostgreSQL closed the connection unexpectedly", sqlstate="08006")
         finally:
+            if not backend.idle.is_set():
+                await self._ask_to_cancel(Cancel(backend.key))  # nobody waits for what it is doing
             backend.writer.transport.abort()
             self._open.remove(entry)
             self.metrics.sessions.dec()
@@ -150,6 +152,13 @@ class Gateway:
 
     async def _cancel(self, request: Cancel) -> None:
         """Passes a cancel request on. A load waits for S3, where PostgreSQL cannot interrupt it: the gateway does."""
+        await self._ask_to_cancel(request)
+        for backend, session in self._open:
+            if request.key and backend.key == request.key:
+                session.cancel()
+
+    async def _ask_to_cancel(self, request: Cancel) -> None:
+        """Returns once PostgreSQL has read the request."""
         if not request.key:
             return
         with contextlib.suppress(OSError, TimeoutError):
@@ -158,15 +167,12 @@ class Gateway:
                 writer.write(request.packet())
                 await reader.read()
                 await _close(writer)
-        for backend, feeder in self._open:
-            if backend.key == request.key:
-                feeder.cancel()
 
 
-async def _watch(reader: ClientReader, feeder: Feeder) -> None:
-    """Tells the feeder that the client has gone, then waits: the session ends by itself."""
+async def _watch(reader: ClientReader, session: Session) -> None:
+    """Tells the session that the client has gone, then waits: the session ends by itself."""
     await reader.closed.wait()
-    feeder.client_gone()
+    session.client_gone()
     await asyncio.Event().wait()
 
 

@@ -1,4 +1,4 @@
-"""One client's session: reads its messages, sends PostgreSQL what they mean, and runs the loads from S3."""
+"""One client's session: reads its messages, sends PostgreSQL what they mean, and has S3 read or written."""
 
 import asyncio
 import time
@@ -13,14 +13,17 @@ from redshift_gateway.load import Load
 from redshift_gateway.log import Log
 from redshift_gateway.metrics import Metrics
 from redshift_gateway.objects import S3Settings
-from redshift_gateway.portals import Portals
+from redshift_gateway.portals import Portals, Transfer
 from redshift_gateway.translate import Translation, may_differ, translate
+from redshift_gateway.unload import Unload
+from redshift_gateway.unload_statement import UnloadStatement
+from redshift_gateway.unloader import Unloader
 
 # A word that no grammar takes: sent in place of a statement that the gateway refuses, so that PostgreSQL itself puts
 # the transaction into the state it has after an error. Its syntax error is replaced by the gateway's own.
 _REFUSED = "refused_by_the_redshift_gateway"
 _LOOKED_AT = frozenset({wire.QUERY, wire.PARSE, wire.SYNC, wire.FUNCTION_CALL, wire.TERMINATE})
-_LOOKED_AT_WITH_LOADS = _LOOKED_AT | {wire.BIND, wire.EXECUTE, wire.CLOSE}
+_LOOKED_AT_WITH_TRANSFERS = _LOOKED_AT | {wire.BIND, wire.EXECUTE, wire.CLOSE}
 _COUNT = b"pg_last_copy_count"
 _FLUSH = wire.message(ord("H"))
 
@@ -28,14 +31,27 @@ _FLUSH = wire.message(ord("H"))
 class Session:
     """Runs until the client leaves or PostgreSQL does."""
 
-    def __init__(self, backend: Backend, feeder: Feeder, s3: S3Settings, metrics: Metrics, log: Log) -> None:
+    def __init__(
+        self, backend: Backend, feeder: Feeder, unloader: Unloader, s3: S3Settings, metrics: Metrics, log: Log
+    ) -> None:
         """Nothing is read until `run`."""
-        self._backend, self._feeder, self._s3, self._metrics, self._log = backend, feeder, s3, metrics, log
+        self._backend, self._feeder, self._unloader = backend, feeder, unloader
+        self._s3, self._metrics, self._log = s3, metrics, log
         self._frames = wire.Frames(_LOOKED_AT)
         self._portals = Portals()
         self._in_batch = False  # extended-protocol messages were sent since the last Sync
         self._skipping = False  # until the client's next Sync, as PostgreSQL does after an error
         self._prepared = False
+
+    def cancel(self) -> None:
+        """Stops the transfer that is running: PostgreSQL cannot interrupt what waits for S3."""
+        self._feeder.cancel()
+        self._unloader.cancel()
+
+    def client_gone(self) -> None:
+        """Stops the transfer that is running: nobody waits for it."""
+        self._feeder.client_gone()
+        self._unloader.client_gone()
 
     async def run(self, reader: asyncio.StreamReader) -> None:
         """Serves the client's messages. Returns when it says goodbye or closes the connection."""
@@ -112,6 +128,18 @@ class Session:
         found = [Column(str(n), str(t), int(m or -1), g == "1") for n, t, m, g in rows]
         return Load(statement, found, self._s3)
 
+    async def _unload(self, statement: UnloadStatement) -> Unload:
+        """The statement with its query's columns. Only when idle. Raises GatewayError."""
+        return Unload(statement, await self._backend.describe(statement.query), self._s3)
+
+    async def _transfer(self, translation: Translation, position: int) -> Transfer | None:
+        """What the statement at this position moves, if it is a COPY from S3 or an UNLOAD. Only when idle."""
+        if position in translation.copies:
+            return await self._load(translation.copies[position])
+        if position in translation.unloads:
+            return await self._unload(translation.unloads[position])
+        return None
+
     async def _parse(self, frame: bytes) -> None:
         name, position = wire.cut_text(frame, 5)
         sql, rest = wire.cut_text(frame, position)
@@ -121,39 +149,45 @@ class Session:
             return
         try:
             translation = await self._translated(frame[position : rest - 1])
-            if translation.copies and len(translation.statements) > 1:
-                raise not_supported("COPY among other commands in a prepared statement")
-            sql = await self._prepare_load(name, translation) or "; ".join(translation.statements)
+            if translation.transfers and len(translation.statements) > 1:
+                raise not_supported("COPY or UNLOAD among other commands in a prepared statement")
+            sql = await self._prepare_transfer(name, translation) or "; ".join(translation.statements)
         except GatewayError as error:
             await self._barrier()
             sql = self._refuse(error)
         if not self._skipping:
             self._relay(wire.message(wire.PARSE, wire.text(name) + wire.text(sql) + frame[rest:]))
 
-    async def _prepare_load(self, name: str, translation: Translation) -> str:
-        """The COPY that stands for a load; nothing if the statement is none."""
-        if not translation.copies:
+    async def _prepare_transfer(self, name: str, translation: Translation) -> str:
+        """The COPY that stands for a transfer; nothing if the statement is none."""
+        if not translation.transfers:
             return ""
         await self._barrier()
-        load = await self._load(translation.copies[0])
-        self._portals.prepare(name, load)
-        self._frames.whole = _LOOKED_AT_WITH_LOADS
-        return load.sql
+        if self._skipping or (transfer := await self._transfer(translation, 0)) is None:
+            return ""
+        self._portals.prepare(name, transfer)
+        self._frames.whole = _LOOKED_AT_WITH_TRANSFERS
+        return transfer.sql
 
     async def _execute(self, frame: bytes) -> None:
-        load = self._portals.executed(frame)
-        if load is None:
+        transfer = self._portals.executed(frame)
+        if transfer is None:
             self._relay(frame)
             return
         await self._backend.idle.wait()  # earlier batches are answered: an error from now on is this one's
         if self._backend.error_seen:
             self._relay(frame)
             return
+        if isinstance(transfer, Unload):
+            self._in_batch = True
+            if error := await self._unloader.run(transfer, frame + _FLUSH):
+                self._relay(wire.message(wire.PARSE, b"\0" + wire.text(self._refuse(error)) + b"\0\0"))
+            return
         self._backend.copy_events = asyncio.Queue()
         self._relay(frame + _FLUSH)
         try:
             if await self._backend.copy_events.get() == wire.COPY_IN:
-                await self._feeder.feed(load)
+                await self._feeder.feed(transfer)
         finally:
             self._backend.copy_events = None
 
@@ -167,13 +201,13 @@ class Session:
         except GatewayError as error:
             await self._barrier()
             translation = Translation([self._refuse(error)])
-        if translation.copies:
-            await self._query_with_loads(translation)
+        if translation.transfers:
+            await self._query_with_transfers(translation)
         else:
             self._backend.send(_query_message("; ".join(translation.statements)), 1)
 
-    async def _query_with_loads(self, translation: Translation) -> None:
-        """A query string of which some statements load: sent one by one, for a load looks up its table first.
+    async def _query_with_transfers(self, translation: Translation) -> None:
+        """A query string of which some statements load or unload: sent one by one, for those look up types first.
 
         PostgreSQL runs the statements of one string as one transaction, and so does this.
         """
@@ -182,8 +216,11 @@ class Session:
         if implicit:
             await self._backend.run_script("begin")
         for position, statement in enumerate(translation.statements):
-            load = await self._load(translation.copies[position]) if position in translation.copies else None
-            await self._run_hidden(load.sql if load else statement, load)
+            try:
+                transfer = await self._transfer(translation, position)
+                await self._run_hidden(transfer.sql if transfer else statement, transfer)
+            except GatewayError as error:
+                await self._run_hidden(self._refuse(error))
             if self._backend.failed:
                 break
         failed = self._backend.failed
@@ -191,16 +228,26 @@ class Session:
             await self._end_block(failed=failed)
         self._backend.client.write(wire.message(wire.READY, self._backend.status))
 
-    async def _run_hidden(self, sql: str, load: Load | None) -> None:
+    async def _run_hidden(self, sql: str, transfer: Transfer | None = None) -> None:
         """Runs a statement to its end; the client sees its results but no ReadyForQuery."""
-        events = self._backend.copy_events = asyncio.Queue() if load else None
+        if isinstance(transfer, Unload):
+            await self._run_unload(sql, transfer)
+            return
+        events = self._backend.copy_events = asyncio.Queue() if transfer else None
         self._backend.hidden += 1
         self._backend.send(_query_message(sql), 1)
-        while events and load and (event := await events.get()) != wire.READY:
+        while events and transfer and (event := await events.get()) != wire.READY:
             if event == wire.COPY_IN:
-                await self._feeder.feed(load)
+                await self._feeder.feed(transfer)
         self._backend.copy_events = None
         await self._backend.idle.wait()
+
+    async def _run_unload(self, sql: str, unload: Unload) -> None:
+        """The same for an UNLOAD. Raises GatewayError when PostgreSQL has still to be told of it."""
+        error = await self._unloader.run(unload, _query_message(sql), 1)
+        await self._backend.idle.wait()
+        if error:
+            raise error
 
     async def _end_block(self, *, failed: bool) -> None:
         problem = await self._backend.run_script("rollback" if failed else "commit")

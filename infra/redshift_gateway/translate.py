@@ -8,6 +8,8 @@ from redshift_gateway.copy_parser import is_copy_from_location, parse_copy
 from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.errors import not_supported
 from redshift_gateway.lexer import Kind, Token, quote_name, significant, statements, tokenize
+from redshift_gateway.unload_parser import is_unload, parse_unload, with_escapes
+from redshift_gateway.unload_statement import UnloadStatement
 
 # Words that may need translation: one pass of the regex engine over a statement that has none of them is all it costs.
 _MAY_DIFFER = re.compile(
@@ -22,10 +24,16 @@ _FROM_STDIN = re.compile(r"\s*copy\b.*\bstdin\b", re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Translation:
-    """A query string cut into statements. `copies` says which of them load from S3."""
+    """A query string cut into statements. `copies` and `unloads` say which of them S3 is for."""
 
     statements: list[str]
     copies: dict[int, CopyStatement] = field(default_factory=dict)
+    unloads: dict[int, UnloadStatement] = field(default_factory=dict)
+
+    @property
+    def transfers(self) -> bool:
+        """Whether any statement loads from S3 or unloads to it."""
+        return bool(self.copies or self.unloads)
 
     @property
     def needs_block(self) -> bool:
@@ -45,21 +53,23 @@ def translate(sql: str, last_copy_count: int = 0) -> Translation:
     """
     translated: list[str] = []
     copies: dict[int, CopyStatement] = {}
-    for position, statement in enumerate(statements(tokenize(sql))):
+    unloads: dict[int, UnloadStatement] = {}
+    for position, statement in enumerate(statements(tokenize(with_escapes(sql)))):
         if is_copy_from_location(statement):
             copies[position] = parse_copy(statement)
             translated.append("")
+        elif is_unload(statement):
+            unloads[position] = parse_unload(statement, _statement)
+            translated.append("")
         else:
             translated.append(_LAST_COUNT.sub(str(last_copy_count), _statement(statement)))
-    if copies and any(_FROM_STDIN.match(s) for s in translated):
-        raise not_supported("COPY FROM STDIN and COPY from S3 in one query string")
-    return Translation(translated, copies)
+    if (copies or unloads) and any(_FROM_STDIN.match(s) for s in translated):
+        raise not_supported("COPY FROM STDIN and COPY or UNLOAD with S3 in one query string")
+    return Translation(translated, copies, unloads)
 
 
 def _statement(tokens: list[Token]) -> str:
     words = [t.word for t in significant(tokens)]
-    if words[0] == "unload":
-        raise not_supported("UNLOAD")
     if words[:2] in (["create", "table"], ["create", "temp"], ["create", "temporary"], ["alter", "table"]):
         tokens = ddl.translate(tokens)
     return functions.translate(_temporary_names(tokens))

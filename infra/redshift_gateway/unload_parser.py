@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from redshift_gateway.copy_parser import parse_credentials
 from redshift_gateway.copy_statement import Format
@@ -29,7 +30,7 @@ _ROW_GROUPS = (32 * MEGABYTE, 128 * MEGABYTE)
 
 
 def with_escapes(sql: str) -> str:
-    """The query between plain quotes as a string with escapes: Redshift reads \\' and \\\\ there, PostgreSQL does not."""
+    """`sql` with the query between plain quotes made a string with escapes: Redshift reads backslashes so."""
     return _QUOTED_QUERY.sub(r"\1E", sql)
 
 
@@ -89,46 +90,39 @@ def _option(unload: UnloadStatement, reader: Reader) -> UnloadStatement:
             raise syntax_error("UNLOAD: only one compression may be given")
         return replace(unload, compression=_COMPRESSION[word])
     if word in _FLAGS:
-        return replace(unload, **{_FLAGS[word]: True})
+        flag: dict[str, Any] = {_FLAGS[word]: True}
+        return replace(unload, **flag)
     return _option_with_value(unload, word, reader)
 
 
 def _option_with_value(unload: UnloadStatement, word: str, reader: Reader) -> UnloadStatement:
-    match word:
-        case "manifest":
-            return replace(unload, manifest=True, verbose=bool(reader.take("verbose")))
-        case "partition":
-            reader.expect("by")
-            reader.expect("(")
-            return replace(unload, partition_by=reader.names(), include=bool(reader.take("include")))
-        case "parallel":
-            return replace(unload, parallel=reader.take("on", "true", "off", "false") not in ("off", "false"))
-        case "maxfilesize":
-            return replace(unload, max_file_size=_size(word, reader, _SMALLEST_FILE, LARGEST_FILE))
-        case "rowgroupsize":
-            return replace(unload, row_group_size=_size(word, reader, *_ROW_GROUPS))
-        case "null":
-            reader.take("as")
-            return replace(unload, null_as=reader.string())
-        case "delimiter":
-            return replace(unload, delimiter=_character(reader.string()))
-        case "extension":
-            return replace(unload, extension=reader.string())
-        case "region":
-            return replace(unload, region=reader.string())
-    raise not_supported(f"UNLOAD option {word.upper() or '(unreadable)'}")
+    if word not in _VALUES:
+        raise not_supported(f"UNLOAD option {word.upper() or '(unreadable)'}")
+    return replace(unload, **_VALUES[word](reader))
 
 
-def _size(option: str, reader: Reader, least: int, most: int) -> int:
+def _partition(reader: Reader) -> dict[str, Any]:
+    reader.expect("by")
+    reader.expect("(")
+    return {"partition_by": reader.names(), "include": bool(reader.take("include"))}
+
+
+def _null(reader: Reader) -> dict[str, Any]:
+    reader.take("as")
+    return {"null_as": reader.string()}
+
+
+def _size(reader: Reader, option: str, least: int, most: int) -> int:
     reader.take("as")
     token = reader.next()
-    amount = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(mb|gb)?", literal(token).lower() if token.text[:1] == "'" else token.text)
+    written = literal(token) if token.kind is Kind.STRING else token.text
+    amount = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(mb|gb)?", written.lower())
     if amount is None:
-        raise syntax_error(f"UNLOAD: {option.upper()} must be a number")
+        raise syntax_error(f"UNLOAD: {option} must be a number")
     size = int(float(amount[1]) * _UNITS[amount[2] or reader.take("mb", "gb")])
     if not least <= size <= most:
         limits = f"{least // MEGABYTE} MB and {most // MEGABYTE} MB"
-        raise GatewayError(f"UNLOAD: {option.upper()} must be between {limits}", sqlstate="22023")
+        raise GatewayError(f"UNLOAD: {option} must be between {limits}", sqlstate="22023")
     return size
 
 
@@ -139,6 +133,19 @@ def _character(value: str) -> str:
     return value
 
 
+_VALUES: dict[str, Callable[[Reader], dict[str, Any]]] = {
+    "manifest": lambda reader: {"manifest": True, "verbose": bool(reader.take("verbose"))},
+    "partition": _partition,
+    "parallel": lambda reader: {"parallel": reader.take("on", "true", "off", "false") not in ("off", "false")},
+    "maxfilesize": lambda reader: {"max_file_size": _size(reader, "MAXFILESIZE", _SMALLEST_FILE, LARGEST_FILE)},
+    "rowgroupsize": lambda reader: {"row_group_size": _size(reader, "ROWGROUPSIZE", *_ROW_GROUPS)},
+    "null": _null,
+    "delimiter": lambda reader: {"delimiter": _character(reader.string())},
+    "extension": lambda reader: {"extension": reader.string()},
+    "region": lambda reader: {"region": reader.string()},
+}
+
+
 def _check(unload: UnloadStatement) -> None:
     """Raises GatewayError for options that Redshift does not let stand together."""
     text = {
@@ -147,7 +154,7 @@ def _check(unload: UnloadStatement) -> None:
     }  # fmt: skip
     compression = {"GZIP, BZIP2 and ZSTD": unload.compression}
     refused: dict[Format, dict[str, object]] = {
-        Format.PARQUET: {**text, **compression}, Format.JSON: {**text}, Format.CSV: {"ESCAPE": unload.escape},
+        Format.PARQUET: {**text, **compression}, Format.JSON: text, Format.CSV: {"ESCAPE": unload.escape},
     }  # fmt: skip
     for option, given in refused.get(unload.format, {}).items():
         if given:

@@ -21,6 +21,7 @@ MAX_MESSAGE = 64 * 1024 * 1024
 RAW = 0  # the tag of a piece that is relayed without a look
 QUERY, PARSE, BIND, EXECUTE, CLOSE, SYNC, FUNCTION_CALL, TERMINATE = b"QPBECSFX"
 READY, ERROR, COPY_IN, PARAMETER_STATUS, COMPLETE, DATA_ROW, KEY_DATA, AUTHENTICATION = b"ZEGSCDKR"
+COPY_OUT, COPY_DONE, NOTICE, DESCRIBE, ROW_DESCRIPTION = b"HcNDT"
 
 
 class Frames:
@@ -123,7 +124,7 @@ def error_response(error: GatewayError, severity: str = "ERROR") -> bytes:
 
 def notice(severity: str, wording: str) -> bytes:
     """A NoticeResponse, such as Redshift's INFO after a COPY."""
-    return message(ord("N"), _fields(severity, "00000", wording))
+    return message(NOTICE, _fields(severity, "00000", wording))
 
 
 def _fields(severity: str, sqlstate: str, wording: str, detail: str = "", hint: str = "") -> bytes:
@@ -151,6 +152,16 @@ def own_query(sql: str, parameters: Iterable[str]) -> bytes:
         + message(BIND, bind)
         + message(EXECUTE, b"_gateway\0\0\0\0\0")
         + message(CLOSE, b"P_gateway\0")
+        + message(CLOSE, b"S_gateway\0")
+        + message(SYNC)
+    )
+
+
+def own_description(sql: str) -> bytes:
+    """Asks what columns a statement gives, without running it."""
+    return (
+        message(PARSE, b"_gateway\0" + text(sql) + b"\0\0")
+        + message(DESCRIBE, b"S_gateway\0")
         + message(CLOSE, b"S_gateway\0")
         + message(SYNC)
     )

@@ -111,7 +111,9 @@ def get(s3: Any, lake: fs.S3FileSystem) -> Callable[[str], dict[str, bytes]]:
         path = f"{s3.bucket}/{prefix}"
         infos = lake.get_file_info(fs.FileSelector(path.rpartition("/")[0], allow_not_found=True, recursive=True))
         files = sorted(i.path for i in infos if i.type == fs.FileType.File and i.path.startswith(path))
-        return {file.removeprefix(f"{s3.bucket}/"): lake.open_input_stream(file).read() for file in files}
+        return {
+            file.removeprefix(f"{s3.bucket}/"): lake.open_input_stream(file, compression=None).read() for file in files
+        }
 
     return read
 

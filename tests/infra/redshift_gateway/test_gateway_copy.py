@@ -204,7 +204,7 @@ def test_a_bad_row_names_its_file_and_line(connection: Any, put: Any, credential
         ("s3://no-such-bucket/x", "{ok}", "bucket does not exist"),
         ("s3://{bucket}/bad", "access_key_id 'AKIAWRONG' secret_access_key 'WRONGSECRET'", "S3ServiceException"),
         ("s3://{bucket}/bad", "iam_role 'arn:aws:iam::1:role/r'", "no S3 keys"),
-        ("s3://{bucket}/bad", "", "COPY needs CREDENTIALS"),
+        ("s3://{bucket}/bad", "", "needs CREDENTIALS"),
     ],
 )
 def test_s3_that_cannot_be_read(

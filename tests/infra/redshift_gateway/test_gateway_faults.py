@@ -169,8 +169,8 @@ def test_garbage_at_the_door(redshift: Any, garbage: bytes) -> None:
 
 def test_a_refused_statement_fails_its_transaction_as_any_error(redshift: Any) -> None:
     with redshift.connect() as client:
-        with pytest.raises(psycopg.errors.FeatureNotSupported, match="UNLOAD"):
-            client.execute("unload ('select 1') to 's3://lake/x'")
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="KMS_KEY_ID"):
+            client.execute("unload ('select 1') to 's3://lake/x' kms_key_id 'k'")
         with pytest.raises(psycopg.errors.InFailedSqlTransaction):
             client.execute("select 1")
         client.rollback()

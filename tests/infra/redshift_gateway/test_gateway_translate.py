@@ -91,7 +91,7 @@ def test_no_form_of_credentials_shows_in_the_statement(clause: str) -> None:
 @pytest.mark.parametrize(
     ("sql", "sqlstate", "says"),
     [
-        ("unload ('select 1') to 's3://lake/x'", "0A000", "UNLOAD"),
+        ("unload ('select 1') to 's3://lake/x' kms_key_id 'k'", "0A000", "KMS_KEY_ID"),
         (f"copy t from 's3://lake/x' {KEYS}", "0A000", "delimited text"),
         (f"copy t from 's3://lake/x' {KEYS} csv fillrecord", "0A000", "FILLRECORD"),
         (f"copy t from 's3://lake/x' {KEYS} csv maxerror 5", "0A000", "MAXERROR"),
