@@ -213,3 +213,16 @@ def _print_last_evidence(dag_id: str) -> None:
         print_evidence(mine, f"{mine[-1].recorded_at:%Y-%m-%d %H:%M:%S}, {how}")
     if not runs:
         print_evidence([])
+    _print_plans(dag_id, runs[:1])
+
+
+def _print_plans(dag_id: str, run_ids: list[str]) -> None:
+    """Show the execution plans of the last run as indented text."""
+    from living_answers import ledger
+    from living_answers.ui import plan_pictures
+
+    with ledger.engine().connect() as connection:
+        found = plan_pictures.kept(connection, dag_id, run_ids)
+    for shown in plan_pictures.draw([one for kept in found.values() for one in kept]):
+        console.print(f"\n[bold]{escape(shown.title)}[/]  {shown.rows}, {shown.buffers}")
+        console.print(shown.text, markup=False, highlight=False, soft_wrap=True)

@@ -12,6 +12,8 @@ from living_answers.ledger.judgements import Judged
 from living_answers.ui import listing, values
 from living_answers.ui.chart import Chart, draw
 from living_answers.ui.evidence import Proof, Run
+from living_answers.ui.plan_pictures import Kept, Picture
+from living_answers.ui.plan_pictures import draw as draw_plans
 from living_answers.ui.values import View
 
 Mark = Literal["holds", "fails", "failed as it should", "should fail"]
@@ -63,14 +65,20 @@ class Panel:
     run: Run | None
     verdict: Verdict
     cards: tuple[Card, ...]
+    plans: tuple[Picture, ...]
 
 
 def panels(
-    answer: Declaration, runs: Sequence[Run], judged: Mapping[str, Judged], latest: Sequence[Judged] = ()
+    answer: Declaration,
+    runs: Sequence[Run],
+    judged: Mapping[str, Judged],
+    latest: Sequence[Judged] = (),
+    plans: Mapping[str, Sequence[Kept]] | None = None,
 ) -> list[Panel]:
     """Return the panels of an answer, the run that nobody broke first.
 
     ``judged`` are the judgements of the runs, ``latest`` the newest of each way: its run may have left no evidence.
+    ``plans`` are those that the runs have shown.
     """
     last = {one.way or "": one for one in latest if one.dag_id == answer.dag_id}
     found = []
@@ -92,6 +100,7 @@ def panels(
                 run=run,
                 verdict=said,
                 cards=cards(answer, run, runs) if run else (),
+                plans=draw_plans((plans or {}).get(run.run_id, ())) if run else (),
             )
         )
     return found

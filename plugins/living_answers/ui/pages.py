@@ -14,7 +14,7 @@ from living_answers.answers.declaration import ClaimVerdict, Declaration
 from living_answers.answers.standing import STATUSES, Status
 from living_answers.catalogue import Claim, Question, System
 from living_answers.ledger import judgements
-from living_answers.ui import cards, listing, prose
+from living_answers.ui import cards, listing, plan_pictures, prose
 from living_answers.ui.evidence import last_runs
 from living_answers.ui.shelf import Shelf
 
@@ -97,6 +97,8 @@ def answer(shelf: Shelf, connection: Connection, dag_id: str, *, judged_only: bo
     runs = last_runs(connection, dag_id)
     judged = judgements.of_runs(connection, dag_id, [run.run_id for run in runs])
     runs = [run for run in runs if run.run_id in judged] if judged_only else runs
+    newest = {run.way: run.run_id for run in reversed(runs)}
+    plans = plan_pictures.kept(connection, dag_id, newest.values())
     names = {one.id: one.name for one in shelf.catalogue.systems.values()}
     return {
         "answer": declared,
@@ -104,7 +106,7 @@ def answer(shelf: Shelf, connection: Connection, dag_id: str, *, judged_only: bo
         "area": area_name(declared.area),
         "page": prose.page(declared.page),
         "questions": [shelf.catalogue.questions[one] for one in declared.questions if one in shelf.catalogue.questions],
-        "panels": cards.panels(declared, runs, judged, shelf.judged),
+        "panels": cards.panels(declared, runs, judged, shelf.judged, plans),
         "claims": _tested(shelf, [one for one in declared.claims if one in shelf.catalogue.claims]),
         "stand_ins": {names.get(system, system): what for system, what in declared.stand_ins.items()},
         "lines": listing.lines(declared.code),

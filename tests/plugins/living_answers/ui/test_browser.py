@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
+from sqlalchemy import insert
+
+from living_answers.ledger.tables import plans
 
 PAGES = ["/", "/answer/load", "/claims", "/systems", "/question/py-memory-allocation"]
 
@@ -16,7 +19,21 @@ def load(answers: Any) -> Any:
     for run_id, way in (("broken", "twice"), ("as it is", None)):
         answers.prove("load", run_id, way)
         answers.judge("load", run_id, way)
+    keep_plans(answers)
     return answers
+
+
+def keep_plans(answers: Any) -> None:
+    """Two plans of the last run: a deep one with long names, and one whose estimate is far off."""
+    step = {"Actual Loops": 3, "Actual Total Time": 4.5, "Actual Rows": 5000, "Plan Rows": 10, "Shared Hit Blocks": 99}
+    deep: dict[str, Any] = {"Node Type": "Seq Scan", "Relation Name": "a_table_with_a_long_name" * 2, **step}
+    deep["Filter"] = "((l_shipdate)::text ~~ '1995-03%'::text)" * 2
+    for _ in range(14):
+        deep = {"Node Type": "Nested Loop", "Join Type": "Left", **step, "Plans": [deep]}
+    row = {"dag_id": "load", "run_id": "as it is", "task_id": "write_once", "sql": "select 1"}
+    with answers.engine.begin() as connection:
+        for title, plan in (("a deep plan", deep), ("a flat plan", {"Node Type": "Result", **step})):
+            connection.execute(insert(plans).values({**row, "title": title, "plan": plan}))
 
 
 @pytest.fixture
@@ -146,6 +163,22 @@ def test_breaking_it_is_a_success_of_its_own_colour(tab: Page, load: Any) -> Non
     # The evidence below is that of this run now, and its tab is chosen.
     expect(tab.get_by_role("tab", name="twice")).to_have_attribute("aria-selected", "true")
     expect(tab.locator(".meta")).to_contain_text("broken on purpose")
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_plans_are_read_as_nested_lists_and_nothing_is_cut_off(tab: Page, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 800})
+    tab.goto("/answers/answer/load")
+    plan = tab.get_by_role("figure", name="a deep plan")
+    expect(plan.get_by_role("listitem")).to_have_count(15)
+    expect(plan.get_by_text("500 times more than expected").first).to_be_visible()
+    cut = (
+        "e => [...e.querySelectorAll('.step *')].filter(x => x.scrollWidth > x.clientWidth + 1 && x.clientWidth).length"
+    )
+    assert plan.evaluate(cut) == 0
+    expect(plan.locator("pre").last).to_be_hidden()
+    plan.locator("summary").click()
+    expect(plan.locator("pre").last).to_contain_text("Nested Loop Left Join: 15,000 rows (expected 30")
 
 
 def test_the_menu_closes_by_escape_and_gives_the_focus_back(tab: Page) -> None:
