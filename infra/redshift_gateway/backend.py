@@ -7,6 +7,7 @@ from redshift_gateway import wire
 from redshift_gateway.errors import GatewayError, of_postgres
 from redshift_gateway.load import Load
 from redshift_gateway.startup import SERVER_VERSION, without_list_end
+from redshift_gateway.system_tables import Origin, SystemTables
 from redshift_gateway.unload import Spool
 from redshift_gateway.unload_columns import OutputColumn, from_description
 
@@ -37,6 +38,8 @@ class Backend:
         self.interrupted = asyncio.Event()  # the load that is being fed must stop
         self.spool: Spool | None = None  # takes the rows of an UNLOAD
         self.last_copy_count = 0
+        self.origin = Origin("", "")  # who the session is
+        self.tables = SystemTables()  # what the gateway remembers, of all its sessions
         self.redshift_connector = False  # the client is that driver
         self._frames = wire.Frames(_LOOKED_AT)
         self._pending = 1  # requests whose ReadyForQuery is still to come; the start-up packet is the first

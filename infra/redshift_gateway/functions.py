@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from redshift_gateway import system_tables
 from redshift_gateway.lexer import Kind, Token, join, significant
 
 SCHEMA = "redshift_gateway"
@@ -13,7 +14,7 @@ _SHIMS = frozenset({
 _RENAMED = {"nvl": "coalesce"}
 _DATE_PARTS = frozenset({"dateadd", "datediff"})
 _TOP = {("select", "top"), ("distinct", "top")}
-WORDS = _SHIMS | frozenset(_RENAMED) | {"sysdate", "top", "qualify"}
+WORDS = _SHIMS | frozenset(_RENAMED) | frozenset(system_tables.VIEWS) | {"sysdate", "top", "qualify"}
 
 
 def translate(tokens: list[Token]) -> str:
@@ -52,7 +53,7 @@ def _word(token: Token, called: bool, qualified: bool, before: list[Token]) -> T
         return Token(Kind.WORD, _RENAMED[word])
     if word == "sysdate" and not called and not qualified:
         return Token(Kind.WORD, f"{SCHEMA}.sysdate()")
-    if word.startswith("svv_") and (not qualified or _drop_catalog(before)):
+    if (word.startswith("svv_") or word in system_tables.VIEWS) and (not qualified or _drop_catalog(before)):
         return Token(Kind.WORD, f"{SCHEMA}.{word}")
     return token
 

@@ -15,6 +15,7 @@ from redshift_gateway.metrics import Metrics
 from redshift_gateway.objects import S3Settings
 from redshift_gateway.session import Session
 from redshift_gateway.startup import Cancel, Startup, read_startup
+from redshift_gateway.system_tables import Origin, SystemTables
 from redshift_gateway.unloader import Unloader
 
 _BUFFER = 1 << 20  # bytes held for a slow reader before the writer is made to wait
@@ -62,6 +63,7 @@ class Gateway:
         """Nothing listens until `start`."""
         self.settings = settings
         self.metrics = Metrics()
+        self._tables = SystemTables()
         self._pool = ThreadPoolExecutor(settings.load_threads, thread_name_prefix="load")
         self._open: list[tuple[Backend, Session]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,6 +121,9 @@ class Gateway:
             raise GatewayError("sorry, too many clients already", sqlstate="53300")
         backend = await self._connect(writer)
         backend.redshift_connector = wanted.is_redshift_connector
+        parameters = wanted.parameters
+        backend.origin = Origin(parameters["user"], parameters.get("database") or parameters["user"])
+        backend.tables = self._tables
         feeder = Feeder(backend, self._pool, self.metrics, log)
         unloader = Unloader(backend, self._pool, self.metrics, log, lambda: self._ask_to_cancel(Cancel(backend.key)))
         session = Session(backend, feeder, unloader, self.settings.s3, self.metrics, log)

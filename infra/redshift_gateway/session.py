@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from redshift_gateway import columns, shims, wire
+from redshift_gateway import columns, shims, system_tables, wire
 from redshift_gateway.backend import CHUNK, Backend
 from redshift_gateway.columns import Column
 from redshift_gateway.copy_statement import CopyStatement
@@ -108,12 +108,22 @@ class Session:
         self._skipping = in_batch and self._backend.failed
 
     async def _translated(self, sql: bytes) -> Translation:
-        if _COUNT in sql.lower():
+        memories = system_tables.mentioned(sql)
+        if memories or _COUNT in sql.lower():
             await self._barrier()  # the COPY that it asks about must have ended
+        await self._show(memories)
         started = time.perf_counter()
         translation = translate(wire.decode(sql), self._backend.last_copy_count)
         self._metrics.translation_seconds.observe(time.perf_counter() - started)
         return translation
+
+    async def _show(self, memories: set[str]) -> None:
+        """Gives the session what the gateway remembers, for the views that read it. Only when idle."""
+        if not memories or self._skipping:
+            return
+        identity = await self._backend.ask(system_tables.IDENTITY) or []
+        for name, rows in system_tables.settings(self._backend.tables, memories, identity):
+            await self._backend.ask(system_tables.SHOW, name, rows)
 
     def _refuse(self, error: GatewayError) -> str:
         """What to send instead of a statement that is refused. Only when idle."""

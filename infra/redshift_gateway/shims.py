@@ -1,4 +1,4 @@
-"""Installs the functions and views of `shims.sql` where they are missing or of another version."""
+"""Installs the functions and views of `shims*.sql` where they are missing or of another version."""
 
 import hashlib
 from importlib.resources import files
@@ -9,7 +9,8 @@ from redshift_gateway.lexer import quote_literal
 from redshift_gateway.log import Log
 
 _LOCK = 5439_8002  # an advisory lock, so that two first sessions do not install at once
-SCRIPT = files("redshift_gateway").joinpath("shims.sql").read_text()
+_FILES = ("shims.sql", "shims_loads.sql")  # in this order
+SCRIPT = "\n".join(files("redshift_gateway").joinpath(name).read_text() for name in _FILES)
 _VERSION = "Redshift gateway " + hashlib.sha256(SCRIPT.encode()).hexdigest()[:16]
 _INSTALLED = "select pg_catalog.obj_description(pg_catalog.to_regnamespace($1), 'pg_namespace')"
 
