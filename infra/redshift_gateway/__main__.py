@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from redshift_gateway.log import Log, configure
 from redshift_gateway.objects import S3Settings
 from redshift_gateway.server import Gateway, Settings
+from redshift_gateway.tls import TlsSettings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,6 +31,13 @@ def serve(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     load_threads: Annotated[int, typer.Option(help="Threads that read and decode S3 objects.")] = 4,
     role_access_key: Annotated[str, typer.Option(envvar="REDSHIFT_GATEWAY_ROLE_ACCESS_KEY", show_default=False)] = "",
     role_secret_key: Annotated[str, typer.Option(envvar="REDSHIFT_GATEWAY_ROLE_SECRET_KEY", show_default=False)] = "",
+    tls_certificate: Annotated[Path | None, typer.Option(help="The server's certificate (PEM), for TLS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key; by default in the same file.")] = None,
+    tls_self_signed: Annotated[
+        bool,
+        typer.Option(help="TLS with a certificate of the gateway's own, kept at --tls-certificate if that is given."),
+    ] = False,
+    tls_required: Annotated[bool, typer.Option(help="Refuse sessions that are not encrypted.")] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Serve Amazon Redshift's protocol and SQL in front of a PostgreSQL.
@@ -47,6 +56,7 @@ def serve(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         port=port,
         max_sessions=max_sessions,
         load_threads=load_threads,
+        tls=TlsSettings(tls_certificate, tls_key, tls_self_signed, tls_required),
     )
     asyncio.run(_run(Gateway(settings), metrics_port))
 

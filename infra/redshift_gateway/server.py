@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redshift_gateway import wire
 from redshift_gateway.backend import Backend
@@ -14,8 +14,9 @@ from redshift_gateway.log import Log
 from redshift_gateway.metrics import Metrics
 from redshift_gateway.objects import S3Settings
 from redshift_gateway.session import Session
-from redshift_gateway.startup import Cancel, Startup, read_startup
+from redshift_gateway.startup import Cancel, ClientReader, Startup, read_startup
 from redshift_gateway.system_tables import Origin, SystemTables
+from redshift_gateway.tls import TlsSettings, server_context
 from redshift_gateway.unloader import Unloader
 
 _BUFFER = 1 << 20  # bytes held for a slow reader before the writer is made to wait
@@ -35,25 +36,7 @@ class Settings:
     port: int = 5439
     max_sessions: int = 200
     load_threads: int = 4
-
-
-class ClientReader(asyncio.StreamReader):
-    """A stream that tells at once when the other side has closed, even while nobody reads."""
-
-    def __init__(self) -> None:
-        """Open."""
-        super().__init__(limit=_BUFFER)
-        self.closed = asyncio.Event()
-
-    def feed_eof(self) -> None:
-        """Called by asyncio when the other side closes in good order."""
-        self.closed.set()
-        super().feed_eof()
-
-    def set_exception(self, exc: Exception) -> None:
-        """Called by asyncio when the connection breaks."""
-        self.closed.set()
-        super().set_exception(exc)
+    tls: TlsSettings = field(default_factory=TlsSettings)
 
 
 class Gateway:
@@ -68,6 +51,7 @@ class Gateway:
         self._open: list[tuple[Backend, Session]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._tls = server_context(settings.tls, settings.host)
         self._number = 0
 
     async def start(self) -> int:
@@ -88,7 +72,9 @@ class Gateway:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _protocol(self) -> asyncio.StreamReaderProtocol:
-        return asyncio.StreamReaderProtocol(reader := ClientReader(), lambda _, writer: self._accept(reader, writer))
+        return asyncio.StreamReaderProtocol(
+            reader := ClientReader(_BUFFER), lambda _, writer: self._accept(reader, writer)
+        )
 
     def _accept(self, reader: ClientReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._client(reader, writer))
@@ -100,7 +86,7 @@ class Gateway:
         log = Log(session=self._number)
         try:
             async with asyncio.timeout(_STARTUP_SECONDS):
-                wanted = await read_startup(reader, writer)
+                wanted = await read_startup(reader, writer, self._tls, required=self.settings.tls.required)
             if isinstance(wanted, Cancel):
                 await self._cancel(wanted)
             else:

@@ -1,6 +1,7 @@
 """The first packets of a connection: what the client asks for, and what of it PostgreSQL may see."""
 
 import asyncio
+import ssl
 import struct
 from dataclasses import dataclass
 
@@ -49,21 +50,66 @@ class Cancel:
         return struct.pack("!II", len(self.key) + 8, wire.CANCEL_REQUEST) + self.key
 
 
-async def read_startup(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Startup | Cancel:
-    """What a new client wants. Encryption is declined. Raises GatewayError for what is not this protocol."""
+class ClientReader(asyncio.StreamReader):
+    """A stream that tells at once when the other side has closed, even while nobody reads."""
+
+    def __init__(self, limit: int) -> None:
+        """Open. About twice `limit` bytes are held before the client has to wait."""
+        super().__init__(limit=limit)
+        self.closed = asyncio.Event()
+        self.received = 0  # bytes so far
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]
+        """Called by asyncio."""
+        self.received += len(data)
+        super().feed_data(data)
+
+    def feed_eof(self) -> None:
+        """Called by asyncio when the other side closes in good order."""
+        self.closed.set()
+        super().feed_eof()
+
+    def set_exception(self, exc: Exception) -> None:
+        """Called by asyncio when the connection breaks."""
+        self.closed.set()
+        super().set_exception(exc)
+
+
+async def read_startup(
+    reader: ClientReader, writer: asyncio.StreamWriter, tls: ssl.SSLContext | None, *, required: bool = False
+) -> Startup | Cancel:
+    """What a new client wants, once it has encrypted the connection if it wants to and may.
+
+    Raises GatewayError for what is not this protocol, and for a session in plain where `required` forbids it.
+    """
+    read, encrypted = 0, False
     for _ in range(3):  # TLS, then GSS, then the packet itself
         (length,) = struct.unpack("!I", await reader.readexactly(4))
         if not 8 <= length <= _MAX_PACKET:
             raise GatewayError("invalid length of startup packet", sqlstate="08P01")
         packet = await reader.readexactly(length - 4)
+        read += length
         (code,) = struct.unpack_from("!I", packet)
         if code == wire.CANCEL_REQUEST:
             return Cancel(packet[4:])
         if code not in (wire.SSL_REQUEST, wire.GSS_REQUEST):
+            if required and not encrypted:
+                raise GatewayError("no encryption: the gateway requires TLS", sqlstate="28000")
             return _startup(code, packet[4:])
+        if reader.received > read:  # sent before it could be encrypted: it must not pass for what is
+            raise GatewayError("received unencrypted data after an encryption request", sqlstate="08P01")
+        if code == wire.SSL_REQUEST and tls is not None and not encrypted:
+            encrypted, read = True, reader.received
+            await _encrypt(writer, tls)
+            continue
         writer.write(b"N")
         await writer.drain()
     raise GatewayError("no startup packet after the encryption requests", sqlstate="08P01")
+
+
+async def _encrypt(writer: asyncio.StreamWriter, tls: ssl.SSLContext) -> None:
+    writer.write(b"S")
+    await writer.start_tls(tls)
 
 
 def without_list_end(frame: bytes) -> bytes:
