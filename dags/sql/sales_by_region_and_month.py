@@ -56,7 +56,7 @@ REPORT = """
 """
 SHOP = "DATE_TRUNC('month', sales.sold_at AT TIME ZONE 'America/New_York')"
 UTC = "DATE_TRUNC('month', sales.sold_at AT TIME ZONE 'UTC')"
-MOVED = "SELECT COUNT(*) FROM sales WHERE {shop} <> {utc}".format(shop=SHOP, utc=UTC)
+MOVED = f"SELECT COUNT(*) FROM sales WHERE {SHOP} <> {UTC}"  # noqa: S608 - two constants of this file
 QUERIES = {
     None: REPORT.format(month=SHOP, join="LEFT JOIN"),
     "utc": REPORT.format(month=UTC, join="LEFT JOIN"),
