@@ -92,6 +92,7 @@ LATERAL = """
 SUBTOTALS = """
     SELECT regions.name, SUM(totals.total) FROM totals JOIN regions USING (region_id) GROUP BY ROLLUP (regions.name)
 """
+SHARES = "SELECT region_id, SUM(share) FROM ranked GROUP BY region_id"
 # Region 9 has no transaction; region 4 has one user; in region 3 two users share the third place.
 TABLES = """
     DROP TABLE IF EXISTS regions, users, transactions;
@@ -190,9 +191,7 @@ def top_users_by_region():
         with scratch.connect() as connection:
             subtotals = dict(connection.execute(TOTALS + SUBTOTALS).fetchall())
             grand = connection.execute("SELECT SUM(amount) FROM transactions").fetchone()[0]
-            shares = connection.execute(
-                TOTALS + RANK + "SELECT region_id, SUM(share) FROM ranked GROUP BY 1"
-            ).fetchall()
+            shares = connection.execute(TOTALS + RANK + SHARES).fetchall()
             lateral = connection.execute(TOTALS + LATERAL, {"best": BEST}).fetchall()
             numbered = connection.execute(QUERIES["row_number"], {"best": BEST}).fetchall()
         all_of_them = subtotals.pop(None)
