@@ -14,6 +14,7 @@ from redshift_gateway.log import Log, configure
 from redshift_gateway.objects import S3Settings
 from redshift_gateway.server import Gateway, Settings
 from redshift_gateway.tls import TlsSettings
+from redshift_gateway.wire import MAX_STATEMENT
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -28,6 +29,11 @@ def serve(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 5439,
     metrics_port: Annotated[int, typer.Option(help="Port of the Prometheus metrics; 0 for none.")] = 0,
     max_sessions: Annotated[int, typer.Option(help="Sessions at once; more are refused.")] = 200,
+    max_statement_bytes: Annotated[
+        int, typer.Option(help="The longest statement; Redshift takes 16 MB.")
+    ] = MAX_STATEMENT,
+    startup_seconds: Annotated[float, typer.Option(help="Time that a client has to say what it wants.")] = 10.0,
+    grace_seconds: Annotated[float, typer.Option(help="Time that sessions have to end when the gateway stops.")] = 5.0,
     load_threads: Annotated[int, typer.Option(help="Threads that read and decode S3 objects.")] = 4,
     role_access_key: Annotated[str, typer.Option(envvar="REDSHIFT_GATEWAY_ROLE_ACCESS_KEY", show_default=False)] = "",
     role_secret_key: Annotated[str, typer.Option(envvar="REDSHIFT_GATEWAY_ROLE_SECRET_KEY", show_default=False)] = "",
@@ -55,13 +61,15 @@ def serve(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         host=host,
         port=port,
         max_sessions=max_sessions,
+        max_statement_bytes=max_statement_bytes,
+        startup_seconds=startup_seconds,
         load_threads=load_threads,
         tls=TlsSettings(tls_certificate, tls_key, tls_self_signed, tls_required),
     )
-    asyncio.run(_run(Gateway(settings), metrics_port))
+    asyncio.run(_run(Gateway(settings), metrics_port, grace_seconds))
 
 
-async def _run(gateway: Gateway, metrics_port: int) -> None:
+async def _run(gateway: Gateway, metrics_port: int, grace: float) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -71,7 +79,7 @@ async def _run(gateway: Gateway, metrics_port: int) -> None:
     Log().info("listening", host=gateway.settings.host, port=port)
     await stop.wait()
     Log().info("stopping")
-    await gateway.stop()
+    await gateway.stop(grace)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What the gateway counts, in Prometheus' words."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -11,7 +11,11 @@ class Metrics:
     def __init__(self) -> None:
         """All start at nothing."""
         registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)  # memory, processor time, open files
         self.sessions = Gauge("redshift_gateway_sessions", "Sessions open now", registry=registry)
+        self.turned_away = Counter(
+            "redshift_gateway_turned_away", "Connections closed at once, for there were too many", registry=registry
+        )
         self.refused = Counter(
             "redshift_gateway_refused", "Statements the gateway refused", ["sqlstate"], registry=registry
         )

@@ -1,10 +1,12 @@
 """Which of a client's prepared statements and portals are loads from S3 or unloads to it."""
 
 from redshift_gateway import wire
+from redshift_gateway.errors import GatewayError
 from redshift_gateway.load import Load
 from redshift_gateway.unload import Unload
 
 Transfer = Load | Unload
+_MOST = 1000  # names that a session may hold at once
 
 
 class Portals:
@@ -19,7 +21,7 @@ class Portals:
         """Notes what a statement's name stands for from now on."""
         self._statements.pop(name, None)
         if transfer is not None:
-            self._statements[name] = transfer
+            _hold(self._statements, name, transfer)
 
     def note(self, tag: int, frame: bytes) -> None:
         """Follows a Bind or a Close; other messages change nothing."""
@@ -34,8 +36,14 @@ class Portals:
         name, _ = wire.cut_text(frame, position)
         self._portals.pop(portal, None)
         if name in self._statements:
-            self._portals[portal] = self._statements[name]
+            _hold(self._portals, portal, self._statements[name])
 
     def executed(self, frame: bytes) -> Transfer | None:
         """The transfer that an Execute runs, if it is one."""
         return self._portals.get(wire.cut_text(frame, 5)[0])
+
+
+def _hold(held: dict[str, Transfer], name: str, transfer: Transfer) -> None:
+    if len(held) >= _MOST:
+        raise GatewayError(f"more than {_MOST} prepared COPY and UNLOAD statements", sqlstate="53400")
+    held[name] = transfer

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import cast
 
 from redshift_gateway import wire
 from redshift_gateway.backend import Backend
@@ -20,9 +22,10 @@ from redshift_gateway.tls import TlsSettings, server_context
 from redshift_gateway.unloader import Unloader
 
 _BUFFER = 1 << 20  # bytes held for a slow reader before the writer is made to wait
-_STARTUP_SECONDS = 10.0
+_CONNECTING = 100  # connections above those of sessions: clients that start, and cancel requests
 _CONNECT_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
+_LOOK_SECONDS = 0.1  # between two looks at the sessions while the gateway stops
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 5439
     max_sessions: int = 200
+    max_statement_bytes: int = wire.MAX_STATEMENT
+    startup_seconds: float = 10.0
     load_threads: int = 4
     tls: TlsSettings = field(default_factory=TlsSettings)
 
@@ -48,11 +53,11 @@ class Gateway:
         self.metrics = Metrics()
         self._tables = SystemTables()
         self._pool = ThreadPoolExecutor(settings.load_threads, thread_name_prefix="load")
-        self._open: list[tuple[Backend, Session]] = []
+        self._open: dict[Session, tuple[Backend, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._tls = server_context(settings.tls, settings.host)
-        self._number = 0
+        self._number = self._taken = 0
 
     async def start(self) -> int:
         """Listens; returns the port, which matters when the settings say 0."""
@@ -61,11 +66,14 @@ class Gateway:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self, grace: float = 5.0) -> None:
-        """Stops listening, waits up to `grace` seconds for the sessions to end, then drops them."""
+        """Stops listening and ends what is idle. The other sessions have `grace` seconds to end their transactions."""
         if self._server is not None:
             self._server.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+        deadline = asyncio.get_running_loop().time() + grace
+        while self._tasks and asyncio.get_running_loop().time() < deadline:
+            for task in [t for b, t in self._open.values() if b.idle.is_set() and b.status == b"I"]:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=_LOOK_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -77,6 +85,10 @@ class Gateway:
         )
 
     def _accept(self, reader: ClientReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._tasks) >= self.settings.max_sessions + _CONNECTING:
+            writer.transport.abort()  # an error needs a task too
+            self.metrics.turned_away.inc()
+            return
         task = asyncio.get_running_loop().create_task(self._client(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -85,15 +97,19 @@ class Gateway:
         self._number += 1
         log = Log(session=self._number)
         try:
-            async with asyncio.timeout(_STARTUP_SECONDS):
+            async with asyncio.timeout(self.settings.startup_seconds):
                 wanted = await read_startup(reader, writer, self._tls, required=self.settings.tls.required)
             if isinstance(wanted, Cancel):
                 await self._cancel(wanted)
             else:
-                await self._session(wanted, reader, writer, log)
+                with self._place():
+                    await self._session(wanted, reader, writer, log)
         except GatewayError as error:
             writer.write(wire.error_response(error, "FATAL"))
             log.warning("session_refused", reason=error.message)
+        except asyncio.CancelledError:  # by stop()
+            stopping = GatewayError("terminating connection due to administrator command", sqlstate="57P01")
+            writer.write(wire.error_response(stopping, "FATAL"))
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             log.info("connection_lost", reason=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a fault of the gateway's own must not go unseen, nor end other sessions
@@ -102,9 +118,18 @@ class Gateway:
         finally:
             await _close(writer)
 
-    async def _session(self, wanted: Startup, reader: ClientReader, writer: asyncio.StreamWriter, log: Log) -> None:
-        if len(self._open) >= self.settings.max_sessions:
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the places for sessions. Raises GatewayError when there is none."""
+        if self._taken >= self.settings.max_sessions:
             raise GatewayError("sorry, too many clients already", sqlstate="53300")
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+    async def _session(self, wanted: Startup, reader: ClientReader, writer: asyncio.StreamWriter, log: Log) -> None:
         backend = await self._connect(writer)
         backend.redshift_connector = wanted.is_redshift_connector
         parameters = wanted.parameters
@@ -112,11 +137,12 @@ class Gateway:
         backend.tables = self._tables
         feeder = Feeder(backend, self._pool, self.metrics, log)
         unloader = Unloader(backend, self._pool, self.metrics, log, lambda: self._ask_to_cancel(Cancel(backend.key)))
-        session = Session(backend, feeder, unloader, self.settings.s3, self.metrics, log)
+        session = Session(backend, feeder, unloader, self.settings, self.metrics, log)
         backend.send(wanted.packet())
-        self._open.append(entry := (backend, session))
+        self._open[session] = backend, cast("asyncio.Task[None]", asyncio.current_task())
         self.metrics.sessions.inc()
         log.info("session_started", user=wanted.parameters["user"], database=wanted.parameters.get("database", ""))
+        started = time.monotonic()
         try:
             by_client = await _until_one_ends(session.run(reader), backend.run(), _watch(reader, session))
             if not by_client and not backend.error_seen:  # a FATAL error of PostgreSQL's own has been passed on
@@ -125,9 +151,9 @@ class Gateway:
             if not backend.idle.is_set():
                 await self._ask_to_cancel(Cancel(backend.key))  # nobody waits for what it is doing
             backend.writer.transport.abort()
-            self._open.remove(entry)
+            del self._open[session]
             self.metrics.sessions.dec()
-            log.info("session_ended")
+            log.info("session_ended", seconds=round(time.monotonic() - started, 3))
 
     async def _connect(self, client: asyncio.StreamWriter) -> Backend:
         client.transport.set_write_buffer_limits(high=_BUFFER)
@@ -144,7 +170,7 @@ class Gateway:
     async def _cancel(self, request: Cancel) -> None:
         """Passes a cancel request on. A load waits for S3, where PostgreSQL cannot interrupt it: the gateway does."""
         await self._ask_to_cancel(request)
-        for backend, session in self._open:
+        for session, (backend, _) in self._open.items():
             if request.key and backend.key == request.key:
                 session.cancel()
 

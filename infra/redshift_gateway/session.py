@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Protocol
 
 from redshift_gateway import columns, shims, system_tables, wire
 from redshift_gateway.backend import CHUNK, Backend
@@ -28,16 +29,28 @@ _COUNT = b"pg_last_copy_count"
 _FLUSH = wire.message(ord("H"))
 
 
+class Limits(Protocol):
+    """What a session needs of the gateway's settings."""
+
+    @property
+    def s3(self) -> S3Settings:
+        """Where S3 is."""
+
+    @property
+    def max_statement_bytes(self) -> int:
+        """How long a statement may be."""
+
+
 class Session:
     """Runs until the client leaves or PostgreSQL does."""
 
     def __init__(
-        self, backend: Backend, feeder: Feeder, unloader: Unloader, s3: S3Settings, metrics: Metrics, log: Log
+        self, backend: Backend, feeder: Feeder, unloader: Unloader, limits: Limits, metrics: Metrics, log: Log
     ) -> None:
         """Nothing is read until `run`."""
         self._backend, self._feeder, self._unloader = backend, feeder, unloader
-        self._s3, self._metrics, self._log = s3, metrics, log
-        self._frames = wire.Frames(_LOOKED_AT)
+        self._s3, self._metrics, self._log = limits.s3, metrics, log
+        self._frames = wire.Frames(_LOOKED_AT, limits.max_statement_bytes)
         self._portals = Portals()
         self._in_batch = False  # extended-protocol messages were sent since the last Sync
         self._skipping = False  # until the client's next Sync, as PostgreSQL does after an error

@@ -15,8 +15,9 @@ CANCEL_REQUEST = 80877102
 
 _HEADER = struct.Struct("!BI")
 _read_header = _HEADER.unpack_from
-# The SQL of one statement must fit in memory; data does not go through here. Redshift's own limit is 16 MB.
+# A message that is looked at must fit in memory; data does not go through here.
 MAX_MESSAGE = 64 * 1024 * 1024
+MAX_STATEMENT = 16 * 1024 * 1024  # Redshift's own limit of one statement's SQL
 
 RAW = 0  # the tag of a piece that is relayed without a look
 QUERY, PARSE, BIND, EXECUTE, CLOSE, SYNC, FUNCTION_CALL, TERMINATE = b"QPBECSFX"
@@ -31,9 +32,10 @@ class Frames:
     of any row, and only messages that matter are ever held in memory.
     """
 
-    def __init__(self, whole: Collection[int] | None) -> None:
+    def __init__(self, whole: Collection[int] | None, max_statement: int = MAX_STATEMENT) -> None:
         """`whole` are the tags to be delivered message by message; None means every tag."""
         self.whole = whole
+        self._limits = {QUERY: max_statement, PARSE: max_statement}
         self._kept = bytearray()  # a message that has not arrived whole
         self._need = 0  # its length, as far as known
         self._skip = 0  # what is left of a raw message
@@ -52,7 +54,7 @@ class Frames:
             if whole is not None and tag not in whole and length >= 4:
                 position = after
                 continue
-            _check_length(length)
+            _check_length(length, self._limits.get(tag, MAX_MESSAGE))
             if after > end:
                 self._need = after - position
                 break
@@ -77,9 +79,11 @@ class Frames:
         return chunk
 
 
-def _check_length(length: int) -> None:
-    if not 4 <= length <= MAX_MESSAGE:
+def _check_length(length: int, limit: int) -> None:
+    if length < 4:  # the length counts itself
         raise GatewayError("invalid message length", sqlstate="08P01")
+    if length > limit:
+        raise GatewayError(f"message length {length} is over the limit of {limit} bytes", sqlstate="54000")
 
 
 def message(tag: int, payload: bytes = b"") -> bytes:
