@@ -15,3 +15,6 @@ done
 
 # The warehouse's owner may open a replication slot: change data capture reads what it wrote from the log.
 psql -v ON_ERROR_STOP=1 --username postgres --dbname postgres -c "alter role warehouse replication"
+
+# Which statement costs most, over all sessions: an answer about slow queries asks.
+psql -v ON_ERROR_STOP=1 --username postgres --dbname warehouse -c "create extension pg_stat_statements"
