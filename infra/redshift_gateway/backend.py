@@ -1,9 +1,9 @@
 """The PostgreSQL side of a session: relays what comes back, and knows where in the conversation it is."""
 
 import asyncio
-import re
+import struct
 
-from redshift_gateway import wire
+from redshift_gateway import load_errors, wire
 from redshift_gateway.errors import GatewayError, of_postgres
 from redshift_gateway.load import Load
 from redshift_gateway.startup import SERVER_VERSION, without_list_end
@@ -16,7 +16,6 @@ _LOOKED_AT = frozenset(
     {wire.READY, wire.ERROR, wire.COPY_IN, wire.PARAMETER_STATUS, wire.COMPLETE, wire.KEY_DATA, wire.AUTHENTICATION}
 )
 _LOOKED_AT_FOR_UNLOAD = _LOOKED_AT | {wire.COPY_OUT, wire.COPY_DONE, wire.NOTICE}
-_LINE = re.compile(r"COPY .*?, line (\d+)")
 
 
 class Backend:
@@ -38,6 +37,7 @@ class Backend:
         self.interrupted = asyncio.Event()  # the load that is being fed must stop
         self.spool: Spool | None = None  # takes the rows of an UNLOAD
         self.last_copy_count = 0
+        self.last_copy_id = -1  # as pg_last_copy_id() says when there was none
         self.origin = Origin("", "")  # who the session is
         self.tables = SystemTables()  # what the gateway remembers, of all its sessions
         self.redshift_connector = False  # the client is that driver
@@ -176,8 +176,25 @@ class Backend:
             self.spool.end()
         self._tell(wire.ERROR)
         if refusal is not None:
-            return wire.error_response(refusal)
-        return _with_place(frame, loading) if loading else frame
+            frame = wire.error_response(refusal)
+        elif loading is not None:
+            frame = load_errors.explained(frame, loading)
+        if loading is not None:
+            self._remember(loading)
+        return frame
+
+    def _remember(self, load: Load) -> None:
+        """The rows that the load has not taken go to stl_load_errors."""
+        self.last_copy_id = load.query
+        (session,) = struct.unpack("!I", self.key[:4]) if len(self.key) >= 4 else (0,)
+        whole = {
+            "tbl": next((c.table for c in load.columns if c.table), 0),
+            "starttime": load.started.replace(tzinfo=None).isoformat(" "),
+            "session": session,
+            "query": load.query,
+        }
+        for row in load.rejects.rows():
+            self.tables.add("load_errors", self.origin, whole | row)
 
     def _is_unload(self, spool: Spool, tag: int) -> bool:
         """Follows the rows of an UNLOAD; whether the message belongs to them."""
@@ -194,17 +211,10 @@ class Backend:
         self.loading = None
         count = frame[5:-1].rpartition(b" ")[2].decode()
         self.last_copy_count = int(count) if count.isdigit() else 0
-        table = load.statement.table[-1]
-        return (
-            wire.notice("INFO", f"Load into table '{table}' completed, {count} record(s) loaded successfully.") + frame
-        )
-
-
-def _with_place(frame: bytes, load: Load) -> bytes:
-    """PostgreSQL's error about a line of the stream, with the object that the line came from."""
-    fields = wire.error_fields(frame)
-    line = _LINE.match(fields.get("W", ""))
-    if line is None or not (place := load.locate(int(line[1]))):
-        return frame
-    fields["D"] = f"{fields['D']} {place}" if "D" in fields else place
-    return wire.rebuild_error(fields)
+        self._remember(load)
+        done = f"Load into table '{load.statement.table[-1]}' completed, "
+        notices = wire.notice("INFO", f"{done}{count} record(s) loaded successfully.")
+        if load.rejects.count:
+            hint = "Check 'stl_load_errors' system table for details."
+            notices += wire.notice("WARNING", f"{done}{load.rejects.count} record(s) could not be loaded.  {hint}")
+        return notices + frame

@@ -1,19 +1,28 @@
-"""From S3 objects to the CSV that PostgreSQL's COPY eats: generators of blocks, run in a worker thread."""
+"""From S3 objects to the CSV that PostgreSQL's COPY eats: generators of chunks, run in worker threads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import Final
 
 import pyarrow as pa
 
-from redshift_gateway import delimited, json_lines, parquet
+from redshift_gateway import avro, delimited, fixed_width, json_lines, orc, parquet
 from redshift_gateway.copy_statement import Format
 from redshift_gateway.errors import GatewayError
 from redshift_gateway.objects import read_failed
-from redshift_gateway.source import Block, Source
+from redshift_gateway.source import Chunk, Source
 
-_READERS = {Format.PARQUET: parquet.blocks, Format.JSON: json_lines.blocks, Format.CSV: delimited.blocks}
+_READERS: Final[dict[Format, Callable[[Source], Iterator[Chunk]]]] = {
+    Format.AVRO: avro.chunks,
+    Format.CSV: delimited.chunks,
+    Format.FIXEDWIDTH: fixed_width.chunks,
+    Format.JSON: json_lines.chunks,
+    Format.ORC: orc.chunks,
+    Format.PARQUET: parquet.chunks,
+    Format.TEXT: delimited.chunks,
+}
 
 
-def blocks(source: Source) -> Iterator[Block]:
+def chunks(source: Source) -> Generator[Chunk, None, None]:
     """The object's rows as CSV. Raises GatewayError naming the object when it cannot be read or does not fit."""
     try:
         yield from _READERS[source.statement.format](source)

@@ -9,13 +9,31 @@ import pyarrow.types as pt
 TEXT_TYPES = frozenset({"varchar", "bpchar", "text", "name"})
 
 _SHOWN = {"int2": "SMALLINT", "int4": "INTEGER", "int8": "BIGINT", "float4": "REAL", "float8": "DOUBLE PRECISION"}
+_SHORT = {"bpchar": "char", "bool": "boolean", "jsonb": "super"}
 
 # Resolves the name by the session's search path, so that temporary tables are found too. Columns that PostgreSQL fills
 # by itself are left out when the statement gives no list, as Redshift leaves out IDENTITY columns.
 LOOKUP = """
-select a.attname, t.typname, a.atttypmod, (a.attidentity = 'a' or a.attgenerated <> '')::int
+select a.attname, t.typname, a.atttypmod, (a.attidentity = 'a')::int, (a.attgenerated <> '')::int, a.attnotnull::int,
+    a.attrelid
 from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
 where a.attrelid = pg_catalog.to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum"""
+
+
+def from_rows(rows: list[list[str | None]]) -> list["Column"]:
+    """The answer to LOOKUP as columns."""
+    return [
+        Column(
+            str(name),
+            str(kind),
+            int(modifier or -1),
+            identity == "1",
+            generated == "1",
+            required == "1",
+            int(table or 0),
+        )
+        for name, kind, modifier, identity, generated, required, table in rows
+    ]
 
 
 @dataclass(frozen=True)
@@ -25,7 +43,10 @@ class Column:
     name: str
     type: str
     modifier: int = -1
+    identity: bool = False  # PostgreSQL gives the values, unless EXPLICIT_IDS says that the files do
     generated: bool = False
+    required: bool = False  # NOT NULL
+    table: int = 0  # the table's number in PostgreSQL
 
     @property
     def is_text(self) -> bool:
@@ -37,10 +58,30 @@ class Column:
         """The digits after a numeric's point, 0 when not declared."""
         return (self.modifier - 4) & 0x7FF if self.modifier >= 4 else 0
 
+    @property
+    def precision(self) -> int:
+        """The digits of a numeric, 0 when not declared."""
+        return (self.modifier - 4) >> 16 if self.modifier >= 4 else 0
+
+    @property
+    def length(self) -> int:
+        """The bytes that a VARCHAR or CHAR may have; 0 for no limit."""
+        return self.modifier - 4 if self.type in ("varchar", "bpchar") and self.modifier >= 4 else 0
+
+    def short_type(self) -> str:
+        """The type as stl_load_errors writes it."""
+        return _SHORT.get(self.type, self.type)[:10]
+
+    def shown_length(self) -> str:
+        """The length as stl_load_errors writes it."""
+        if self.type == "numeric" and self.modifier >= 4:
+            return f"{self.precision},{self.scale}"
+        return str(self.length or "")
+
     def shown_type(self) -> str:
         """The type as Redshift's messages write it."""
         if self.type == "numeric" and self.modifier >= 4:
-            return f"DECIMAL({(self.modifier - 4) >> 16},{self.scale})"
+            return f"DECIMAL({self.precision},{self.scale})"
         return _SHOWN.get(self.type, self.type.upper())
 
 

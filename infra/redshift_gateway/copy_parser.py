@@ -4,30 +4,36 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any, Final
 
 from pydantic import SecretStr
 
+from redshift_gateway.copy_check import check
 from redshift_gateway.copy_statement import CopyStatement, Credentials, Format
 from redshift_gateway.errors import GatewayError, not_supported, syntax_error
 from redshift_gateway.lexer import Kind, Token, significant
 from redshift_gateway.reader import Reader
 
-# Words that change nothing here, such as options of how a cluster works, with the values that may follow them.
-_ACCEPTED: dict[str, tuple[str, ...]] = {
-    "with": (),
-    "format": (),
-    "as": (),
-    "statupdate": ("on", "off", "true", "false"),
-    "compupdate": ("on", "off", "true", "false", "preset"),
-    "acceptanydate": (),
-    "explicit_ids": (),
-}
-_COMPRESSION = {"gzip": "gzip", "bzip2": "bz2", "zstd": "zstd"}
-_FORMATS = {"csv": Format.CSV, "json": Format.JSON, "parquet": Format.PARQUET}
-_KEYS = ("access_key_id", "secret_access_key", "session_token")
+_SWITCHES: Final = frozenset({"on", "off", "true", "false", "preset"})
+# Words that stand for themselves. STATUPDATE and COMPUPDATE say how a cluster works, and change nothing here.
+_FLAGS: Final[dict[str, frozenset[str]]] = {
+    "with": frozenset(), "format": frozenset(), "as": frozenset(), "statupdate": _SWITCHES, "compupdate": _SWITCHES,
+    "acceptanydate": frozenset(), "blanksasnull": frozenset(), "emptyasnull": frozenset(), "escape": frozenset(),
+    "explicit_ids": frozenset(), "fillrecord": frozenset(), "ignoreallerrors": frozenset(), "manifest": frozenset(),
+    "ignoreblanklines": frozenset(), "noload": frozenset(), "removequotes": frozenset(), "roundec": frozenset(),
+    "trimblanks": frozenset(), "truncatecolumns": frozenset(),
+}  # fmt: skip
+_COMPRESSION: Final = {"gzip": "gzip", "bzip2": "bz2", "zstd": "zstd"}
+_FORMATS: Final = frozenset({"csv", "json", "avro", "parquet", "orc", "fixedwidth"})
+_ENCODINGS: Final = frozenset({"utf8", "utf16", "utf16le", "utf16be", "iso88591"})
+_KEYS: Final = ("access_key_id", "secret_access_key", "session_token")
 _S3_URI = re.compile(r"s3://([a-zA-Z0-9][a-zA-Z0-9.\-]{1,62})/(.*)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(?:([0-7]{1,3})|t)")
+_MAX_ERRORS: Final = 100_000
+_ASCII: Final = 127
 
 
 def is_copy_from_location(statement: list[Token]) -> bool:
@@ -56,8 +62,7 @@ def parse_copy(statement: list[Token]) -> CopyStatement:
     parsed = CopyStatement(table, columns, bucket=match[1], prefix=match[2])
     while not reader.done:
         parsed = _option(parsed, reader)
-    if parsed.format is Format.TEXT:
-        raise not_supported("COPY of delimited text", "Say FORMAT CSV, FORMAT JSON 'auto' or FORMAT PARQUET.")
+    check(parsed)
     return parsed
 
 
@@ -65,62 +70,103 @@ def _option(copy: CopyStatement, reader: Reader) -> CopyStatement:
     """The statement with its next option or clause read."""
     word = reader.next().word
     if word in _FORMATS:
-        return _format(copy, _FORMATS[word], reader)
+        return _format(copy, Format(word), reader)
     if word in ("credentials", "iam_role", *_KEYS):
         return replace(copy, credentials=parse_credentials(copy.credentials, word, reader))
+    copy = replace(copy, options=copy.options | {word})
     if word in _COMPRESSION:
         return replace(copy, compression=_COMPRESSION[word])
-    if word in _ACCEPTED:
-        reader.take(*_ACCEPTED[word])
+    if word in _FLAGS:
+        reader.take(*_FLAGS[word])
         return copy
-    return _option_with_value(copy, word, reader)
-
-
-def _option_with_value(copy: CopyStatement, word: str, reader: Reader) -> CopyStatement:
-    if word == "emptyasnull":
-        return replace(copy, empty_as_null=True)
-    if word == "manifest":
-        return replace(copy, manifest=True)
-    if word == "ignoreheader":
-        return replace(copy, ignore_header=reader.number())
-    if word == "null":
-        reader.take("as")
-        return replace(copy, null_as=reader.string())
-    if word == "region":
-        return replace(copy, region=reader.string())
-    if word in ("delimiter", "quote"):
-        return _character(copy, word, reader.string())
-    return _only_default(copy, word, reader)
-
-
-def _only_default(copy: CopyStatement, word: str, reader: Reader) -> CopyStatement:
-    """Options of which one value is what the gateway does anyway."""
-    accepted = {"timeformat": ("auto",), "dateformat": ("auto",), "encoding": ("utf8", "utf-8"), "maxerror": ("0",)}
-    if word not in accepted:
+    if word not in _VALUES:
         raise not_supported(f"COPY option {word.upper() or '(unreadable)'}")
-    value = str(reader.number()) if word == "maxerror" else _word_or_string(reader).lower()
-    if value not in accepted[word]:
-        raise not_supported(f"COPY option {word.upper()} other than '{accepted[word][0]}'")
-    return copy
+    return replace(copy, **_VALUES[word](reader))
 
 
-def _word_or_string(reader: Reader) -> str:
+def _max_errors(reader: Reader) -> dict[str, Any]:
+    if (count := reader.number()) > _MAX_ERRORS:
+        raise GatewayError("COPY: the maximum of MAXERROR is 100000", sqlstate="22023")
+    return {"max_errors": count}
+
+
+def _null_as(reader: Reader) -> dict[str, Any]:
+    if (text := reader.string()) in (r"\0", r"\000"):
+        raise not_supported("COPY NULL AS the null terminator", "PostgreSQL's texts cannot hold it.")
+    return {"null_as": text}
+
+
+def _character(name: str) -> Callable[[Reader], dict[str, Any]]:
+    def read(reader: Reader) -> dict[str, Any]:
+        value = _ESCAPED.sub(lambda m: chr(int(m[1], 8)) if m[1] else "\t", reader.string())
+        if len(value) != 1 or ord(value) > _ASCII:
+            raise syntax_error(f"COPY {name.upper()} must be a single ASCII character")
+        return {name: value}
+
+    return read
+
+
+def _invalid_characters(reader: Reader) -> dict[str, Any]:
     reader.take("as")
-    return reader.string() if reader.peek_string() else reader.next().text
+    text = reader.string() if reader.peek_string() else "?"
+    if len(text) != 1 or not 0 < ord(text) <= _ASCII:
+        raise syntax_error("COPY ACCEPTINVCHARS takes one ASCII character")
+    return {"invalid_characters": text}
 
 
-def _character(copy: CopyStatement, word: str, value: str) -> CopyStatement:
-    if len(value.encode()) != 1:
-        raise syntax_error(f"COPY {word.upper()} must be a single character")
-    return replace(copy, delimiter=value) if word == "delimiter" else replace(copy, quote=value)
+def _encoding(reader: Reader) -> dict[str, Any]:
+    reader.take("as")
+    text = (reader.string() if reader.peek_string() else reader.next().text).lower().replace("-", "")
+    if text not in _ENCODINGS:
+        raise not_supported(f"COPY ENCODING {text.upper()}")
+    return {"encoding": text}
+
+
+def _ignored(reader: Reader) -> dict[str, Any]:
+    reader.number()
+    return {}
+
+
+# Options with a value, each with what reads it.
+_VALUES: Final[dict[str, Callable[[Reader], dict[str, Any]]]] = {
+    "acceptinvchars": _invalid_characters,
+    "comprows": _ignored,
+    "dateformat": lambda reader: {"date_format": reader.string()},
+    "delimiter": _character("delimiter"),
+    "encoding": _encoding,
+    "ignoreheader": lambda reader: {"ignore_header": reader.number()},
+    "maxerror": _max_errors,
+    "null": _null_as,
+    "quote": _character("quote"),
+    "region": lambda reader: {"region": reader.string()},
+    "timeformat": lambda reader: {"time_format": reader.string()},
+}
 
 
 def _format(copy: CopyStatement, form: Format, reader: Reader) -> CopyStatement:
     if copy.format is not Format.TEXT:
         raise syntax_error("COPY: only one format may be given")
-    if form is Format.JSON and (choice := reader.string() if not reader.done else "") != "auto":
-        raise not_supported(f"COPY JSON '{choice}'" if choice else "COPY JSON without 'auto'", "Say JSON 'auto'.")
-    return replace(copy, format=form)
+    copy = replace(copy, format=form)
+    if form is Format.FIXEDWIDTH:
+        return replace(copy, widths=_widths(reader.string()))
+    if form not in (Format.JSON, Format.AVRO):
+        return copy
+    reader.take("as")
+    if not reader.peek_string():
+        return copy
+    choice = reader.string()
+    known = ("auto", "auto ignorecase", "noshred") if form is Format.JSON else ("auto", "auto ignorecase")
+    if choice not in known and not _S3_URI.fullmatch(choice):
+        raise not_supported(f"COPY {form.name} '{choice}'")
+    return replace(copy, mapping=choice)
+
+
+def _widths(specification: str) -> tuple[int, ...]:
+    """The widths of 'label:width,label:width'."""
+    widths = [part.rpartition(":")[2].strip() for part in specification.split(",")]
+    if not all(w.isdecimal() and int(w) > 0 for w in widths):
+        raise syntax_error("COPY FIXEDWIDTH: expected 'label:width, label:width, ...'")
+    return tuple(map(int, widths))
 
 
 def parse_credentials(known: Credentials, word: str, reader: Reader) -> Credentials:

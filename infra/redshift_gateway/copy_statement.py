@@ -16,8 +16,16 @@ class Format(Enum):
 
     CSV = "csv"
     JSON = "json"
+    AVRO = "avro"
     PARQUET = "parquet"
+    ORC = "orc"
+    FIXEDWIDTH = "fixedwidth"
     TEXT = "text"  # the default of Redshift: delimited, without quotes
+
+    @property
+    def columnar(self) -> bool:
+        """Whether the files have a schema of their own, and columns that are matched by position."""
+        return self in (Format.PARQUET, Format.ORC)
 
 
 NOTHING = SecretStr("")
@@ -43,14 +51,34 @@ class CopyStatement:
     prefix: str
     credentials: Credentials = field(default_factory=Credentials, repr=False)
     format: Format = Format.TEXT
+    options: frozenset[str] = frozenset()  # the words of the options that were given
     compression: str | None = None
-    delimiter: str = ","
+    mapping: str = "auto"  # of JSON and Avro: auto, auto ignorecase, noshred or the URL of a jsonpaths file
+    widths: tuple[int, ...] = ()  # of FIXEDWIDTH, in characters
+    delimiter: str = ""
     quote: str = '"'
+    encoding: str = "utf8"
     ignore_header: int = 0
-    empty_as_null: bool = False
-    null_as: str | None = None
-    manifest: bool = False
+    null_as: str = "\\N"
+    invalid_characters: str = ""  # what ACCEPTINVCHARS writes in their place
+    date_format: str = ""
+    time_format: str = ""
+    max_errors: int = 0
     region: str = ""
+
+    def has(self, option: str) -> bool:
+        """Whether an option was given, by its first word."""
+        return option in self.options
+
+    @property
+    def checked(self) -> bool:
+        """Whether the gateway must itself know of each row whether it is good."""
+        return self.max_errors > 1 or self.has("ignoreallerrors") or self.has("noload")
+
+    @property
+    def separator(self) -> str:
+        """What separates fields: a comma for CSV and a pipe for text unless the statement says otherwise."""
+        return self.delimiter or ("," if self.format is Format.CSV else "|")
 
     @property
     def qualified_table(self) -> str:

@@ -1,62 +1,108 @@
-"""CSV files: PostgreSQL parses them; decompression, headers and the rules for empty fields are done here."""
+"""CSV and delimited text, in three ways.
 
-from collections.abc import Iterator
+A piece of CSV that PostgreSQL reads as Redshift would goes to it as it is. Other pieces are parsed and converted by
+Arrow, column by column. A piece in which anything is unusual, or wrong, is read record by record.
+https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-format.html
+"""
 
-from redshift_gateway.columns import Column
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from redshift_gateway import pieces, records, vectors
 from redshift_gateway.copy_statement import CopyStatement, Format
-from redshift_gateway.lexer import quote_name
-from redshift_gateway.source import BLOCK, Block, Source
+from redshift_gateway.pieces import Piece
+from redshift_gateway.rejects import BadValueError
+from redshift_gateway.source import Chunk, Source, written
+
+# Options with which every value needs a look.
+_LOOK: Final = frozenset({
+    "acceptanydate", "blanksasnull", "dateformat", "null", "timeformat", "trimblanks", "truncatecolumns", "quote",
+    "ignoreblanklines", "fillrecord", "roundec",
+})  # fmt: skip
+# Where one of these stands, PostgreSQL would read something else than Redshift: an empty field, a backslash, a carriage
+# return, a blank beside a quote.
+_UNUSUAL: Final = (b",,", b",\n", b"\n,", b"\n\n", b'""', b"\\", b"\r", b' "', b'" ', b'\t"', b'"\t', b"\0")
+_BLANK: Final = (b"\n\n", b"\n\r\n")
+_SPACED: Final = (b' "', b'" ', b'\t"', b'"\t')
 
 
-def blocks(source: Source) -> Iterator[Block]:
-    """The file as it is, without its header, ending in a newline: PostgreSQL parses it."""
-    header, newline, ended = source.statement.ignore_header, b"", True
-    with source.open_stream() as stream:
-        while block := stream.read(BLOCK):
-            newline = newline or _newline(block)
-            while header and block:
-                _, found, block = block.partition(b"\n")
-                header -= bool(found)
-            if block:
-                ended = block.endswith(b"\n")
-                yield block
-    if not ended:
-        yield newline or b"\n"
+def chunks(source: Source) -> Iterator[Chunk]:
+    """The rows of the file. Raises GatewayError when the rejected ones are too many."""
+    passes, copy = _passes(source), source.statement
+    for piece in pieces.pieces(source, _end(copy)):
+        if passes(piece.data):
+            yield Chunk(piece.data, piece.line, None, piece.data)
+        elif (data := _by_column(source, piece)) is not None:
+            yield Chunk(data, piece.line, None, piece.data)
+        else:
+            yield source.load(records.read(piece, copy), piece.data)
 
 
-def _newline(block: bytes) -> bytes:
-    """How the file ends its lines, as far as the block shows: PostgreSQL insists on one way throughout."""
-    line, newline, _ = block.partition(b"\n")
-    return b"\r\n" if newline and line.endswith(b"\r") else newline
+def _end(copy: CopyStatement) -> Callable[[bytes], int]:
+    if copy.format is Format.CSV:
+        return pieces.quoted_end(copy.quote.encode())
+    return pieces.escaped_end if copy.has("escape") else pieces.lines_end
 
 
-def copy_options(statement: CopyStatement, columns: list[Column]) -> str:
-    """The options of the COPY FROM STDIN that reads these blocks.
+def _passes(source: Source) -> Callable[[bytes], bool]:
+    """Whether a piece may go to PostgreSQL as it is."""
+    copy, columns = source.statement, source.columns
+    scales = [c.scale for c in columns if c.type == "numeric" and c.modifier >= 0]
+    long_number = re.compile(rb"\.\d{%d}" % (min(scales) + 1)) if scales else None
+    bounded = any(c.length for c in columns)
+    if copy.format is not Format.CSV or copy.checked or copy.separator != "," or copy.options & _LOOK or not columns:
+        return lambda _: False
 
-    Redshift reads an empty field as an empty string where the column is text, as NULL elsewhere, quoted or not;
-    PostgreSQL reads it as NULL if it is not quoted.
-    """
-    if statement.format is not Format.CSV:
-        return "FORMAT csv"
-    options = ["FORMAT csv", f"DELIMITER {_character(statement.delimiter)}", f"QUOTE {_character(statement.quote)}"]
-    if statement.null_as is not None:
-        # PostgreSQL knows one text for NULL: an empty number is then an error here, where Redshift reads NULL.
-        every = ", ".join(quote_name(c.name) for c in columns)
-        return ", ".join([*options, f"NULL {_literal(statement.null_as)}", f"FORCE_NULL ({every})"])
-    texts = [quote_name(c.name) for c in columns if c.is_text]
-    others = [quote_name(c.name) for c in columns if not c.is_text]
-    if texts:
-        options.append(f"{'FORCE_NULL' if statement.empty_as_null else 'FORCE_NOT_NULL'} ({', '.join(texts)})")
-    if others and not (statement.empty_as_null and texts):
-        options.append(f"FORCE_NULL ({', '.join(others)})")
-    elif others:
-        options[-1] = f"FORCE_NULL ({', '.join(texts + others)})"
-    return ", ".join(options)
+    def passes(data: bytes) -> bool:
+        if data[:1] in (b",", b"\n") or any(mark in data for mark in _UNUSUAL):
+            return False
+        return not (bounded and not data.isascii()) and not (long_number and long_number.search(data))
+
+    return passes
 
 
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+def _by_column(source: Source, piece: Piece) -> Any:
+    """The piece as CSV by way of Arrow; nothing when it must be read record by record."""
+    copy, data = source.statement, piece.data
+    if copy.has("removequotes") or copy.has("fillrecord") or _unusual(copy, data) or not source.columns:
+        return None
+    try:
+        table = _parsed(copy, len(source.columns), data)
+        return written(pa.table([vectors.convert(r, c) for r, c in zip(source.rules, table.columns, strict=True)], [
+            str(number) for number in range(len(source.columns))
+        ]))  # fmt: skip
+    except (pa.ArrowInvalid, BadValueError):
+        return None
 
 
-def _character(value: str) -> str:
-    return {"'": "''''", "\\": "E'\\\\'"}.get(value, f"'{value}'")
+def _unusual(copy: CopyStatement, data: bytes) -> bool:
+    """Whether Arrow would read the piece as Redshift does not."""
+    if b"\0" in data or data[:1] in (b"\n", b"\r") or any(mark in data for mark in _BLANK):
+        return True
+    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        return True
+    if copy.format is Format.CSV:
+        return copy.quote.encode() in data and any(mark.replace(b'"', copy.quote.encode()) in data for mark in _SPACED)
+    return copy.has("escape") and any(mark in data for mark in (b"\\N", b"\\\n", b"\\\r"))
+
+
+def _parsed(copy: CopyStatement, count: int, data: bytes) -> Any:
+    csv = copy.format is Format.CSV
+    names = [str(number) for number in range(count)]
+    return pacsv.read_csv(
+        pa.BufferReader(data),
+        pacsv.ReadOptions(use_threads=False, column_names=names, block_size=max(len(data), 1)),
+        pacsv.ParseOptions(
+            delimiter=copy.separator,
+            quote_char=copy.quote if csv else False,
+            double_quote=csv,
+            escape_char="\\" if copy.has("escape") else False,
+            newlines_in_values=csv,
+            ignore_empty_lines=False,
+        ),
+        pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, null_values=[]),
+    )

@@ -3,8 +3,9 @@
 import asyncio
 import struct
 import time
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from redshift_gateway import wire
 from redshift_gateway.backend import Backend
@@ -13,6 +14,7 @@ from redshift_gateway.load import Load, Stream
 from redshift_gateway.log import Log
 from redshift_gateway.metrics import Metrics
 
+T = TypeVar("T")
 _COPY_DATA, _COPY_DONE, _COPY_FAIL = b"dcf"
 
 
@@ -44,6 +46,7 @@ class Feeder:
         self._cancelled = False
         self._backend.interrupted.clear()
         self._backend.loading = load
+        load.query = self._backend.tables.next_query()
         started, outcome = time.monotonic(), "failed"
         try:
             await self._send(load)
@@ -58,11 +61,11 @@ class Feeder:
         interrupted = asyncio.ensure_future(self._backend.interrupted.wait())
         try:
             while True:
-                await self._unless(interrupted, stream.next_block)
-                block = stream.take()
-                if block is None:
+                chunk = await self._unless(interrupted, stream.next())
+                if chunk is None:
                     self._backend.send(wire.message(_COPY_DONE))
                     return
+                block = chunk.data
                 self._metrics.copy_bytes.inc(len(block))
                 self._backend.send(struct.pack("!BI", _COPY_DATA, len(block) + 4))
                 self._backend.send(block)
@@ -71,17 +74,20 @@ class Feeder:
             interrupted.cancel()
             stream.abandon()
 
-    async def _unless(self, interrupted: "asyncio.Task[bool]", work: Awaitable[object]) -> None:
-        """Waits for `work`, or raises what the interruption means."""
+    async def _unless(self, interrupted: "asyncio.Task[bool]", work: Coroutine[Any, Any, T]) -> T:
+        """What `work` gives, or raises what the interruption means."""
         task = asyncio.ensure_future(work)
         await asyncio.wait({task, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+        if interrupted.done():
+            task.add_done_callback(_looked_at)
+            task.cancel()
         if self._client_gone:
             raise ConnectionResetError("the client has gone")
         if self._cancelled:
             raise GatewayError("canceling statement due to user request", sqlstate="57014")
         if interrupted.done():
             raise _RefusedByPostgresError("")
-        await task
+        return await task
 
     def _fail(self, error: GatewayError) -> None:
         if isinstance(error, _RefusedByPostgresError):
@@ -95,6 +101,11 @@ class Feeder:
         self._metrics.copy_seconds.observe(seconds)
         table = ".".join(load.statement.table)
         self._log.info("copy", table=table, source=load.statement.uri, outcome=outcome, seconds=round(seconds, 3))
+
+
+def _looked_at(done: "asyncio.Future[Any]") -> None:
+    """So that asyncio does not complain of an exception that nobody saw."""
+    done.cancelled() or done.exception()
 
 
 class _RefusedByPostgresError(GatewayError):

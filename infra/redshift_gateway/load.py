@@ -1,17 +1,26 @@
-"""One COPY from S3 as a stream of CSV blocks: made in a worker thread, one block ahead of PostgreSQL."""
+"""One COPY from S3 as chunks of CSV: made in worker threads, several objects at once, a chunk of each ahead."""
 
 import asyncio
-from bisect import bisect_right
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from redshift_gateway.blocks import blocks
+from redshift_gateway import jsonpaths
+from redshift_gateway.blocks import chunks
 from redshift_gateway.columns import Column
-from redshift_gateway.copy_statement import CopyStatement, Format
-from redshift_gateway.delimited import copy_options
+from redshift_gateway.copy_statement import CopyStatement
+from redshift_gateway.errors import GatewayError
 from redshift_gateway.lexer import quote_name
-from redshift_gateway.objects import S3Object, S3Settings, connect, find
-from redshift_gateway.source import Block, Source
+from redshift_gateway.objects import S3Settings, connect, find, read_whole
+from redshift_gateway.places import Places
+from redshift_gateway.rejects import Rejects
+from redshift_gateway.source import Chunk, Source
+
+Chunks = Generator[Chunk, None, None]
+OBJECTS_AT_ONCE: Final = 4
+T = TypeVar("T")
 
 
 class Load:
@@ -21,74 +30,103 @@ class Load:
         """`columns` are the target's, in order; none when the table does not exist."""
         self.statement = statement
         self.columns = _chosen(statement, columns)
+        self.query = 0  # its number in the system tables
         self._s3 = s3
-        self._objects: list[S3Object] = []
-        self._first_lines: list[int] = []  # at which line of the stream each object starts
+        self._begin()
+
+    def _begin(self) -> None:
+        self.started = datetime.now(UTC)
+        self.rejects, self.places = Rejects(self.statement), Places()
 
     @property
     def sql(self) -> str:
         """The COPY that PostgreSQL runs in place of the client's."""
         names = ", ".join(quote_name(c.name) for c in self.columns)
-        options = copy_options(self.statement, self.columns)
-        return f"COPY {self.statement.qualified_table} {f'({names})' if names else ''} FROM STDIN ({options})"
+        return f"COPY {self.statement.qualified_table} {f'({names})' if names else ''} FROM STDIN (FORMAT csv)"
 
-    def blocks(self) -> Generator[Block, None, None]:
-        """The rows of all objects. Blocks: reads from S3. Raises GatewayError."""
-        system = connect(self._s3, self.statement)
-        self._objects, self._first_lines, line = find(system, self.statement), [], 1
-        for item in self._objects:
-            self._first_lines.append(line)
-            for block in blocks(Source(system, item, self.statement, self.columns)):
-                line += bytes(block).count(b"\n")
-                yield block
-
-    def locate(self, line: int) -> str:
-        """The object, and for CSV its line, from which a line of the stream came."""
-        index = bisect_right(self._first_lines, line) - 1
-        if index < 0:
-            return ""
-        if self.statement.format is not Format.CSV:
-            return f"File {self._objects[index].uri}"
-        number = line - self._first_lines[index] + 1 + self.statement.ignore_header
-        return f"File {self._objects[index].uri}, line {number}"
+    def open(self) -> list[Chunks]:
+        """The rows of each object. Blocks: lists what S3 has. Raises GatewayError."""
+        self._begin()
+        system, copy = connect(self._s3, self.statement), self.statement
+        paths: list[list[str | int]] = []
+        if copy.mapping.startswith("s3://"):
+            paths = jsonpaths.parse(read_whole(system, copy.mapping), copy.mapping)
+        self.places.objects = find(system, copy)
+        sources = [Source(system, item, copy, self.columns, self.rejects, paths) for item in self.places.objects]
+        return [chunks(source) for source in sources]
 
 
 def _chosen(statement: CopyStatement, columns: list[Column]) -> list[Column]:
+    """The columns that the files fill. Raises GatewayError as Redshift does for a list with IDENTITY columns."""
+    explicit = statement.has("explicit_ids")
     if not statement.columns:
-        return [c for c in columns if not c.generated]
+        return [c for c in columns if not c.generated and (explicit or not c.identity)]
     known = {c.name: c for c in columns}
     # A name that the table lacks goes on to PostgreSQL, which has the right words for it.
-    return [known.get(name, Column(name, "text")) for name in statement.columns]
+    chosen = [known.get(name, Column(name, "text")) for name in statement.columns]
+    if not explicit and any(c.identity for c in chosen):
+        raise GatewayError("COPY: an IDENTITY column in the column list needs EXPLICIT_IDS", sqlstate="42601")
+    if explicit and any(c.identity and c not in chosen for c in columns):
+        raise GatewayError("COPY: EXPLICIT_IDS needs the IDENTITY column in the column list", sqlstate="42601")
+    return chosen
 
 
 class Stream:
-    """The blocks of a load, each begun when the one before it is taken."""
+    """The chunks of a load. Of each object that is open the next one is begun when the one before it is taken."""
 
     def __init__(self, load: Load, pool: ThreadPoolExecutor) -> None:
-        """Starts on the first block."""
-        self._source, self._pool = load.blocks(), pool
-        self._ahead = self._start()
+        """Starts to look for the objects."""
+        self._load, self._pool = load, pool
+        self._opening: asyncio.Future[list[Chunks]] = self._run(load.open)
+        self._waiting: Iterator[tuple[int, Chunks]] | None = None
+        self._running: dict[asyncio.Future[Chunk | None], tuple[int, Chunks]] = {}
 
-    def _start(self) -> "asyncio.Future[Block | None]":
-        return asyncio.get_running_loop().run_in_executor(self._pool, next, self._source, None)
+    def _run(self, work: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        return asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
-    @property
-    def next_block(self) -> "asyncio.Future[Block | None]":
-        """The block that is being made; None at the end; a GatewayError when it fails."""
-        return self._ahead
+    async def next(self) -> Chunk | None:
+        """A chunk of any object; None at the end. May be cancelled. Raises GatewayError when the load fails."""
+        if self._waiting is None:
+            self._waiting = iter(enumerate(await asyncio.shield(self._opening)))
+            for _ in range(OBJECTS_AT_ONCE):
+                self._start_object()
+        while self._running:
+            done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            number, chunk = self._take(next(future for future in self._running if future in done))
+            if chunk is None:
+                self._start_object()
+            elif not self._load.statement.has("noload") and len(chunk.data):
+                self._load.places.note(number, chunk)
+                return chunk
+        return None
 
-    def take(self) -> Block | None:
-        """The block that is done. The next one is begun."""
-        block = self._ahead.result()
-        if block is not None:
-            self._ahead = self._start()
-        return block
+    def _take(self, future: "asyncio.Future[Chunk | None]") -> tuple[int, Chunk | None]:
+        number, source = self._running.pop(future)
+        chunk = future.result()
+        if chunk is not None:
+            self._advance(number, source)
+        return number, chunk
+
+    def _start_object(self) -> None:
+        assert self._waiting is not None  # noqa: S101 - next() has set it
+        if (entry := next(self._waiting, None)) is not None:
+            self._advance(*entry)
+
+    def _advance(self, number: int, source: Chunks) -> None:
+        self._running[self._run(next, source, None)] = (number, source)
 
     def abandon(self) -> None:
-        """Gives up the stream without waiting: what is open is closed once the block being made is done."""
+        """Gives up the stream without waiting: what is open is closed once the chunks being made are done."""
+        self._opening.add_done_callback(_looked_at)
+        for future, (_, source) in self._running.items():
+            future.add_done_callback(_looked_at)
+            future.add_done_callback(partial(_close, source))
 
-        def close(done: "asyncio.Future[Block | None]") -> None:
-            done.cancelled() or done.exception()  # looked at, so that asyncio does not complain of a lost exception
-            self._source.close()
 
-        self._ahead.add_done_callback(close)
+def _close(source: Chunks, _: "asyncio.Future[Any]") -> None:
+    source.close()
+
+
+def _looked_at(done: "asyncio.Future[Any]") -> None:
+    """So that asyncio does not complain of an exception that nobody saw."""
+    done.cancelled() or done.exception()

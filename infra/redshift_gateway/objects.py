@@ -9,10 +9,11 @@ import pyarrow as pa
 from pyarrow import fs
 from pydantic import SecretStr
 
-from redshift_gateway.copy_statement import NOTHING, CopyStatement, Credentials, Format
+from redshift_gateway.copy_statement import NOTHING, CopyStatement, Credentials
 from redshift_gateway.errors import GatewayError
 
 ATTEMPTS = 3
+_SMALL = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,10 @@ def find(system: Any, statement: CopyStatement) -> list[S3Object]:
     try:
         if system.get_file_info(statement.bucket).type == fs.FileType.NotFound:
             raise GatewayError(f"The specified bucket does not exist: s3://{statement.bucket}", sqlstate="58030")
-        found = _from_manifest(system, statement) if statement.manifest else _with_prefix(system, statement)
+        found = _from_manifest(system, statement) if statement.has("manifest") else _with_prefix(system, statement)
     except OSError as error:
         raise read_failed(statement.uri, error) from None
-    if statement.format is Format.PARQUET:  # writers leave markers such as _SUCCESS beside their Parquet files
+    if statement.format.columnar:  # writers leave markers such as _SUCCESS beside their Parquet files
         found = [o for o in found if not o.path.rpartition("/")[2].startswith(("_", "."))]
     if not found:
         raise GatewayError(f"The specified S3 prefix '{statement.prefix}' does not exist", sqlstate="58030")
@@ -120,6 +121,15 @@ def _from_manifest(system: Any, statement: CopyStatement) -> list[S3Object]:
         elif mandatory:
             raise GatewayError(f"The mandatory file s3://{path} of the manifest does not exist", sqlstate="58030")
     return found
+
+
+def read_whole(system: Any, uri: str) -> bytes:
+    """A small object's content, such as a jsonpaths file's. Raises GatewayError."""
+    try:
+        with system.open_input_stream(uri.removeprefix("s3://")) as stream:
+            return bytes(stream.read(_SMALL))
+    except OSError as error:
+        raise read_failed(uri, error) from None
 
 
 def open_stream(system: Any, item: S3Object, compression: str | None) -> Any:

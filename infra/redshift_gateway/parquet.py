@@ -1,17 +1,19 @@
-"""Parquet files: decoded and written as CSV by Arrow, matched with the table by position as Redshift does."""
+"""Parquet files: decoded and written as CSV by Arrow, matched with the table by position as Redshift does.
+
+https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
+"""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from redshift_gateway.columns import Column, accepts
+from redshift_gateway.columns import accepts
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.objects import S3Object
-from redshift_gateway.source import BLOCK, Block, Source, written
+from redshift_gateway.source import BLOCK, Chunk, Source, written
 
-_ROWS = 8192  # a batch; sixteen columns make about a megabyte of CSV
+ROWS: Final = 8192  # a batch; sixteen columns make about a megabyte of CSV
 # Text types that Arrow's CSV writer does not take, and what they are written as.
 _UNWRITABLE = {
     pa.binary(): pa.string(),
@@ -21,34 +23,47 @@ _UNWRITABLE = {
 }
 
 
-def blocks(source: Source) -> Iterator[Block]:
+def chunks(source: Source) -> Iterator[Chunk]:
     """The rows of a Parquet file as CSV, a batch at a time."""
     with source.system.open_input_file(source.item.path) as content:
         file = pq.ParquetFile(content, buffer_size=BLOCK, pre_buffer=False)
-        check_schema(source.item, file.schema_arrow, source.columns)
-        for batch in file.iter_batches(batch_size=_ROWS, use_threads=False):
+        check_schema(source, file.schema_arrow)
+        for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
             if batch.num_rows:
-                yield written(_plain(batch))
+                yield Chunk(written(filled(source, plain(batch))))
 
 
-def check_schema(item: S3Object, schema: Any, columns: list[Column]) -> None:
+def check_schema(source: Source, schema: Any) -> None:
     """Matches file and table by position, as Redshift does. Raises GatewayError naming file, column and both types."""
-    if len(schema) != len(columns):
+    item, columns, kind = source.item, source.columns, source.statement.format.value
+    name = "ORC" if kind == "orc" else kind.title()
+    missing = len(columns) - len(schema)
+    if missing < 0 or (missing and not source.statement.has("fillrecord")):
         raise GatewayError(
             f"Unmatched number of columns between table and file. Table columns: {len(columns)}, Data columns: "
             f"{len(schema)}, File name: {item.uri}",
             detail=f"Table: {', '.join(c.name for c in columns)}. File: {', '.join(schema.names)}.",
         )
-    for column, data in zip(columns, schema, strict=True):
+    for column, data in zip(columns, schema, strict=False):
         if not accepts(column, data.type):
             raise GatewayError(
-                f"File '{item.uri}' has an incompatible Parquet schema for column '{column.name}'. "
-                f"Column type: {column.shown_type()}, Parquet type: {data.type} (column '{data.name}')",
-                hint="COPY from Parquet matches columns by position and converts no types.",
+                f"File '{item.uri}' has an incompatible {name} schema for column '{column.name}'. "
+                f"Column type: {column.shown_type()}, {name} type: {data.type} (column '{data.name}')",
+                hint=f"COPY from {name} matches columns by position and converts no types.",
             )
 
 
-def _plain(batch: Any) -> Any:
+def filled(source: Source, batch: Any) -> Any:
+    """The batch with what FILLRECORD adds for the columns that the file lacks: empty texts, and NULLs."""
+    missing = source.columns[batch.num_columns :]
+    if not missing:
+        return batch
+    values = [pa.repeat(pa.scalar("" if c.is_text else None, pa.string()), batch.num_rows) for c in missing]
+    arrays = [*batch.columns, *values]
+    return pa.RecordBatch.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
+
+
+def plain(batch: Any) -> Any:
     """The batch with the types that Arrow's CSV writer knows: instants as UTC text, dictionaries decoded."""
     arrays = [_plain_array(a) for a in batch.columns]
     return pa.RecordBatch.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from redshift_gateway import columns, shims, system_tables, wire
 from redshift_gateway.backend import CHUNK, Backend
-from redshift_gateway.columns import Column
 from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.errors import GatewayError, not_supported
 from redshift_gateway.feed import Feeder
@@ -25,7 +24,8 @@ from redshift_gateway.unloader import Unloader
 _REFUSED = "refused_by_the_redshift_gateway"
 _LOOKED_AT = frozenset({wire.QUERY, wire.PARSE, wire.SYNC, wire.FUNCTION_CALL, wire.TERMINATE})
 _LOOKED_AT_WITH_TRANSFERS = _LOOKED_AT | {wire.BIND, wire.EXECUTE, wire.CLOSE}
-_COUNT = b"pg_last_copy_count"
+_LAST_COPY = b"pg_last_copy_"
+_GONE_SECONDS = 2.0  # for PostgreSQL to let in a client that has gone
 _FLUSH = wire.message(ord("H"))
 
 
@@ -55,6 +55,7 @@ class Session:
         self._in_batch = False  # extended-protocol messages were sent since the last Sync
         self._skipping = False  # until the client's next Sync, as PostgreSQL does after an error
         self._prepared = False
+        self._gone = asyncio.Event()
 
     def cancel(self) -> None:
         """Stops the transfer that is running: PostgreSQL cannot interrupt what waits for S3."""
@@ -63,6 +64,7 @@ class Session:
 
     def client_gone(self) -> None:
         """Stops the transfer that is running: nobody waits for it."""
+        self._gone.set()
         self._feeder.client_gone()
         self._unloader.client_gone()
 
@@ -102,9 +104,21 @@ class Session:
         """Before the first statement: the functions that Redshift has must be there."""
         if self._prepared:
             return
-        await self._backend.idle.wait()
+        await self._authenticated()
         self._prepared = True
         await shims.ensure(self._backend, self._log)
+
+    async def _authenticated(self) -> None:
+        """Waits until PostgreSQL has let the client in. Raises ConnectionResetError when the client gives up before."""
+        idle, gone = (asyncio.ensure_future(e.wait()) for e in (self._backend.idle, self._gone))
+        try:
+            await asyncio.wait({idle, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({idle}, timeout=_GONE_SECONDS)  # it may have sent all it wanted, and its password
+            if not idle.done():
+                raise ConnectionResetError("the client has gone")
+        finally:
+            idle.cancel()
+            gone.cancel()
 
     async def _barrier(self) -> None:
         """Waits until all is answered, so that the next answer is to the next request.
@@ -122,11 +136,11 @@ class Session:
 
     async def _translated(self, sql: bytes) -> Translation:
         memories = system_tables.mentioned(sql)
-        if memories or _COUNT in sql.lower():
+        if memories or _LAST_COPY in sql.lower():
             await self._barrier()  # the COPY that it asks about must have ended
         await self._show(memories)
         started = time.perf_counter()
-        translation = translate(wire.decode(sql), self._backend.last_copy_count)
+        translation = translate(wire.decode(sql), self._backend.last_copy_count, self._backend.last_copy_id)
         self._metrics.translation_seconds.observe(time.perf_counter() - started)
         return translation
 
@@ -148,8 +162,7 @@ class Session:
     async def _load(self, statement: CopyStatement) -> Load:
         """The statement with its target's columns, as the session sees them now. Only when idle."""
         rows = await self._backend.ask(columns.LOOKUP, statement.qualified_table) or []
-        found = [Column(str(n), str(t), int(m or -1), g == "1") for n, t, m, g in rows]
-        return Load(statement, found, self._s3)
+        return Load(statement, columns.from_rows(rows), self._s3)
 
     async def _unload(self, statement: UnloadStatement) -> Unload:
         """The statement with its query's columns. Only when idle. Raises GatewayError."""

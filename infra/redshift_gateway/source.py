@@ -1,7 +1,9 @@
-"""What every format's reader gets and gives: an object to read, and blocks of CSV for PostgreSQL's COPY."""
+"""What every format's reader gets and gives: an object to read, and chunks of CSV for PostgreSQL's COPY."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -9,6 +11,8 @@ import pyarrow.csv as pacsv
 from redshift_gateway.columns import Column
 from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.objects import S3Object, open_stream
+from redshift_gateway.rejects import BadValueError, Reject, Rejects
+from redshift_gateway.values import Rule
 
 BLOCK = 1 << 20  # bytes; memory does not grow with the input
 # Nulls are empty and valid strings are quoted, so that PostgreSQL's CSV format tells them apart.
@@ -19,6 +23,24 @@ Block = bytes | memoryview
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """Rows for PostgreSQL as CSV, and where in the object they come from."""
+
+    data: Block
+    line: int = 0  # the line of the first row; 0 when the format has no lines
+    lines: Sequence[int] | None = None  # the line of each row, if they do not follow one another
+    raw: bytes = b""  # the piece of the object
+
+
+class Record(NamedTuple):
+    """A row as texts, or why it is none."""
+
+    line: int
+    raw: str
+    fields: Sequence[str | None] | BadValueError
+
+
+@dataclass(frozen=True)
 class Source:
     """An object to load, and what it is loaded into."""
 
@@ -26,10 +48,48 @@ class Source:
     item: S3Object
     statement: CopyStatement
     columns: list[Column]
+    rejects: Rejects
+    paths: list[list[str | int]] = field(default_factory=list)  # of a jsonpaths file
+
+    @cached_property
+    def rules(self) -> list[Rule]:
+        """Each column's rule."""
+        return [Rule(c, self.statement) for c in self.columns]
 
     def open_stream(self) -> Any:
         """The object's content, decompressed as it is read."""
         return open_stream(self.system, self.item, self.statement.compression)
+
+    def load(self, records: Iterable[Record], raw: bytes = b"") -> Chunk:
+        """The records one by one. Those that do not fit are rejected. Raises GatewayError when they are too many."""
+        out: list[str] = []
+        lines: list[int] = []
+        for record in records:
+            try:
+                out.append(self._row(record))
+                lines.append(record.line)
+            except BadValueError as error:
+                self.rejects.add(Reject(self.item.uri, record.line, record.raw, error))
+        return Chunk("".join(out).encode(), lines[0] if lines else 0, lines, raw)
+
+    def _row(self, record: Record) -> str:
+        if isinstance(record.fields, BadValueError):
+            raise record.fields
+        fields = self._filled(record.fields)
+        return ",".join([_quoted(r(v)) for r, v in zip(self.rules, fields, strict=True)]) + "\n"
+
+    def _filled(self, fields: Sequence[str | None]) -> Sequence[str | None]:
+        """As many fields as there are columns. Raises BadValueError when there are not, FILLRECORD aside."""
+        missing = len(self.columns) - len(fields)
+        if missing < 0:
+            raise BadValueError(1202, "Extra column(s) found")
+        if missing and not self.statement.has("fillrecord"):
+            raise BadValueError(1214, "Delimiter not found")
+        return [*fields, *[""] * missing] if missing else fields
+
+
+def _quoted(value: str | None) -> str:
+    return "" if value is None else '"' + value.replace('"', '""') + '"'
 
 
 def written(batch: Any) -> Block:

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 # The name that a statement may mention, and the memory that its view reads.
@@ -50,6 +51,12 @@ class SystemTables:
     def __init__(self, kept: int = KEPT) -> None:
         """Nothing is remembered yet."""
         self._rows = {name: deque[tuple[Origin, dict[str, Any]]](maxlen=kept) for name in set(VIEWS.values())}
+
+        self._queries = count(1)
+
+    def next_query(self) -> int:
+        """A number for a statement that is remembered."""
+        return next(self._queries)
 
     def add(self, memory: str, origin: Origin, row: Mapping[str, Any]) -> None:
         """Remembers a row; the oldest is forgotten when there are too many. Values must be ready for JSON."""

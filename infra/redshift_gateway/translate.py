@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from redshift_gateway import ddl, functions
+from redshift_gateway import alter, ddl, functions
 from redshift_gateway.copy_parser import is_copy_from_location, parse_copy
 from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.errors import not_supported
@@ -13,12 +13,17 @@ from redshift_gateway.unload_statement import UnloadStatement
 
 # Words that may need translation: one pass of the regex engine over a statement that has none of them is all it costs.
 _MAY_DIFFER = re.compile(
-    rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|pg_last_copy_count|"
-    + b"|".join(w.encode() for w in sorted(ddl.WORDS | functions.WORDS))
-    + rb")\b|\bsvv_|\(\s*max\s*\)",
+    rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|pg_last_copy_count|pg_last_copy_id|"
+    + b"|".join(w.encode() for w in sorted(ddl.WORDS | alter.WORDS | functions.WORDS))
+    + rb")\b|\bsvv_|\(\s*like\b|\(\s*max\s*\)",
     re.IGNORECASE,
 )
+_DEFINITIONS = (
+    ["create", "table"], ["create", "temp"], ["create", "temporary"], ["create", "local"], ["create", "materialized"],
+    ["alter", "table"],
+)  # fmt: skip
 _LAST_COUNT = re.compile(r"\bpg_last_copy_count\s*\(\s*\)", re.IGNORECASE)
+_LAST_ID = re.compile(r"\bpg_last_copy_id\s*\(\s*\)", re.IGNORECASE)
 _FROM_STDIN = re.compile(r"\s*copy\b.*\bstdin\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -46,10 +51,10 @@ def may_differ(sql: bytes) -> bool:
     return _MAY_DIFFER.search(sql) is not None
 
 
-def translate(sql: str, last_copy_count: int = 0) -> Translation:
+def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1) -> Translation:
     """The statements of `sql` for PostgreSQL. Raises GatewayError for what the gateway refuses.
 
-    `last_copy_count` is what pg_last_copy_count() answers in this session.
+    `last_copy_count` is what pg_last_copy_count() answers in this session, `last_copy_id` what pg_last_copy_id() does.
     """
     translated: list[str] = []
     copies: dict[int, CopyStatement] = {}
@@ -62,7 +67,8 @@ def translate(sql: str, last_copy_count: int = 0) -> Translation:
             unloads[position] = parse_unload(statement, _statement)
             translated.append("")
         else:
-            translated.append(_LAST_COUNT.sub(str(last_copy_count), _statement(statement)))
+            answered = _LAST_COUNT.sub(str(last_copy_count), _statement(statement))
+            translated.append(_LAST_ID.sub(str(last_copy_id), answered))
     if (copies or unloads) and any(_FROM_STDIN.match(s) for s in translated):
         raise not_supported("COPY FROM STDIN and COPY or UNLOAD with S3 in one query string")
     return Translation(translated, copies, unloads)
@@ -70,8 +76,13 @@ def translate(sql: str, last_copy_count: int = 0) -> Translation:
 
 def _statement(tokens: list[Token]) -> str:
     words = [t.word for t in significant(tokens)]
-    if words[:2] in (["create", "table"], ["create", "temp"], ["create", "temporary"], ["alter", "table"]):
-        tokens = ddl.translate(tokens)
+    if words[:2] == ["alter", "table"] and (altered := alter.translate(tokens)):
+        return altered
+    if words[:2] in _DEFINITIONS:
+        kept, attributes = ddl.translate(tokens)
+        return ddl.keeping(functions.translate(_temporary_names(kept)), kept, attributes)
+    if words[:1] == ["create"] and "view" in words[:4]:
+        tokens = ddl.without_binding(tokens)
     return functions.translate(_temporary_names(tokens))
 
 

@@ -87,7 +87,7 @@ def test_json_values_of_mixed_types_keep_every_digit(connection: Any, put: Any, 
 
 def test_bad_json_names_file_and_line(connection: Any, table: str, put: Any, credentials: str) -> None:
     url = put("json/bad.jsonl", b'{"id": 1}\n{"id": 2\n')
-    with pytest.raises(psycopg.Error, match=r"Invalid JSON in s3://.*/json/bad.jsonl, line 2"):
+    with pytest.raises(psycopg.Error, match=r"File s3://.*/json/bad.jsonl, line 2: Invalid JSON"):
         connection.execute(f"copy {table} from '{url}' {credentials} json 'auto'")
     assert rows(connection, table) == []
 
@@ -174,8 +174,8 @@ def test_a_parquet_file_that_does_not_fit(
         (gzip.compress(b"1,2\n" * 5000)[:-30], "csv gzip", "compressed file s3://.*/broken is truncated"),
         (b"not gzip at all", "csv gzip", "broken"),
         (parquet()[:-40], "parquet", "broken"),
-        (b"1,two\n", "csv", 'invalid input syntax for type integer: "two"'),
-        (b"1\n", "csv", 'missing data for column "b"'),
+        (b"1,two\n", "csv", r"line 1, column b: Invalid digit, Value 't', Pos 0, Type: Integer \(1207\)"),
+        (b"1\n", "csv", r"line 1: Delimiter not found \(1214\)"),
     ],
 )
 def test_a_broken_file_loads_nothing(
@@ -192,9 +192,9 @@ def test_a_bad_row_names_its_file_and_line(connection: Any, put: Any, credential
     connection.execute("drop table if exists placed; create table placed (a int)")
     put("placed/1", b"head\n1\n2\n")
     url = put("placed/2", b"head\n3\nfour\n")
-    with pytest.raises(psycopg.errors.InvalidTextRepresentation) as caught:
+    with pytest.raises(psycopg.errors.InternalError_, match="Check 'stl_load_errors'") as caught:
         connection.execute(f"copy placed from '{url[:-1]}' {credentials} csv ignoreheader 1")
-    assert caught.value.diag.message_detail == f"File {url}, line 3"
+    assert str(caught.value.diag.message_detail).startswith(f"File {url}, line 3, column a: Invalid digit")
 
 
 @pytest.mark.parametrize(
