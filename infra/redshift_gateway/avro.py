@@ -18,6 +18,8 @@ from redshift_gateway.rejects import BadValueError
 from redshift_gateway.source import Chunk, Record, Source
 
 _ROWS: Final = 4096
+_MORE: Final = 0x80  # set in each byte of a number but the last
+_LARGEST_BLOCK: Final = 64 << 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,6 +27,7 @@ def chunks(source: Source) -> Iterator[Chunk]:
     """The rows of the file: fields without a column are ignored, missing ones are NULL."""
     import fastavro  # few loads need it
 
+    fastavro.read.BLOCK_READERS["snappy"] = _snappy  # its own needs one more library
     get = mapper(source)
     with source.open_stream() as stream:
         try:
@@ -34,6 +37,22 @@ def chunks(source: Source) -> Iterator[Chunk]:
             yield from _chunks(source, iter(reader), get)
         except (ValueError, EOFError, IndexError, struct.error, KeyError) as error:
             raise pa.ArrowInvalid(f"{type(error).__name__}: {error}") from None
+
+
+def _snappy(stream: Any) -> io.BytesIO:
+    """A block: its length, the bytes, and a checksum of four bytes, which Avro's readers may pass over."""
+    import fastavro
+
+    block = fastavro.read.BLOCK_READERS["null"](stream).read()[:-4]
+    size = shift = 0
+    for byte in block:  # snappy begins with the size of what it holds
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < _MORE:
+            break
+    if size > _LARGEST_BLOCK:
+        raise ValueError("a block is larger than 64 MB")
+    return io.BytesIO(pa.decompress(block, decompressed_size=size, codec="snappy", asbytes=True))
 
 
 def _chunks(source: Source, reader: Iterator[Any], get: Mapper) -> Iterator[Chunk]:

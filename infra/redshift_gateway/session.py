@@ -25,6 +25,7 @@ _REFUSED = "refused_by_the_redshift_gateway"
 _LOOKED_AT = frozenset({wire.QUERY, wire.PARSE, wire.SYNC, wire.FUNCTION_CALL, wire.TERMINATE})
 _LOOKED_AT_WITH_TRANSFERS = _LOOKED_AT | {wire.BIND, wire.EXECUTE, wire.CLOSE}
 _LAST_COPY = b"pg_last_copy_"
+_MOST_LOOKS = 1000  # prepared statements of a session that are noted
 _GONE_SECONDS = 2.0  # for PostgreSQL to let in a client that has gone
 _FLUSH = wire.message(ord("H"))
 
@@ -55,6 +56,7 @@ class Session:
         self._in_batch = False  # extended-protocol messages were sent since the last Sync
         self._skipping = False  # until the client's next Sync, as PostgreSQL does after an error
         self._prepared = False
+        self._looks: dict[str, set[str]] = {}  # prepared statements that read what the gateway remembers
         self._gone = asyncio.Event()
 
     def cancel(self) -> None:
@@ -93,8 +95,11 @@ class Session:
                 self._in_batch = self._skipping = False
                 self._backend.send(piece, 1)
             case _:
+                if tag == wire.BIND and self._looks:
+                    await self._look_again(piece)
                 self._portals.note(tag, piece)
-                self._relay(piece)
+                if not self._skipping:
+                    self._relay(piece)
 
     def _relay(self, piece: bytes) -> None:
         self._in_batch = self._prepared  # before the first statement there is only the password
@@ -144,6 +149,20 @@ class Session:
         self._metrics.translation_seconds.observe(time.perf_counter() - started)
         return translation
 
+    def _note_look(self, name: str, sql: bytes) -> None:
+        """Notes a prepared statement that reads what the gateway remembers: it may run again later."""
+        self._looks.pop(name, None)
+        if (memories := system_tables.mentioned(sql)) and len(self._looks) < _MOST_LOOKS:
+            self._looks[name] = memories
+            self._frames.whole = _LOOKED_AT_WITH_TRANSFERS
+
+    async def _look_again(self, frame: bytes) -> None:
+        """Before such a statement runs, it is given what is remembered now."""
+        _, position = wire.cut_text(frame, 5)
+        if memories := self._looks.get(wire.cut_text(frame, position)[0]):
+            await self._barrier()
+            await self._show(memories)
+
     async def _show(self, memories: set[str]) -> None:
         """Gives the session what the gateway remembers, for the views that read it. Only when idle."""
         if not memories or self._skipping:
@@ -180,6 +199,7 @@ class Session:
         name, position = wire.cut_text(frame, 5)
         sql, rest = wire.cut_text(frame, position)
         self._portals.prepare(name, None)
+        self._note_look(name, frame[position : rest - 1])
         if not may_differ(frame[position : rest - 1]):
             self._relay(frame)
             return
