@@ -5,6 +5,7 @@ import struct
 
 from redshift_gateway import load_errors, wire
 from redshift_gateway.errors import GatewayError, of_postgres
+from redshift_gateway.expected import Expected
 from redshift_gateway.load import Load
 from redshift_gateway.startup import SERVER_VERSION, without_list_end
 from redshift_gateway.system_tables import Origin, SystemTables
@@ -42,15 +43,15 @@ class Backend:
         self.tables = SystemTables()  # what the gateway remembers, of all its sessions
         self.redshift_connector = False  # the client is that driver
         self._frames = wire.Frames(_LOOKED_AT)
-        self._pending = 1  # requests whose ReadyForQuery is still to come; the start-up packet is the first
+        self._expected = Expected()
         self._error_seen = False
         self._answer: list[bytes] | None = None
 
-    def send(self, data: bytes | memoryview, requests: int = 0) -> None:
-        """Queues bytes for PostgreSQL. `requests` says how many ReadyForQuery they bring."""
-        if requests:
-            self._pending += requests
-            self.idle.clear()
+    def send(self, data: bytes | memoryview, request: int | None = None) -> None:
+        """Queues bytes for PostgreSQL. `request` is the tag of the message in them that brings a ReadyForQuery."""
+        if request is not None:
+            self._expected.sent(request)
+            self._set_idle()
         self.writer.write(data)
 
     @property
@@ -112,7 +113,7 @@ class Backend:
     async def _own(self, request: bytes) -> list[bytes]:
         """The messages that answer a request of the gateway's own; the client sees none of them."""
         self._answer, self._frames.whole = [], None
-        self.send(request, 1)
+        self.send(request, wire.SYNC)
         await self.idle.wait()
         answer, self._answer, self._frames.whole = self._answer, None, _LOOKED_AT
         return answer
@@ -138,12 +139,17 @@ class Backend:
             case wire.COPY_IN if self.copy_events is not None:
                 self.copy_events.put_nowait(tag)
                 return b""
+            case wire.COMPLETE if frame[5:] == b"DO\0":  # of the gateway's own making: Redshift has no DO
+                return wire.message(tag, wire.text("CREATE TABLE"))
             case wire.COMPLETE if self.loading is not None:
                 return self._loaded(self.loading, frame)
-        return self._greeting(tag, frame)
+        return self._relayed(tag, frame)
 
-    def _greeting(self, tag: int, frame: bytes) -> bytes:
-        """What the client gets for the messages with which PostgreSQL greets it."""
+    def _relayed(self, tag: int, frame: bytes) -> bytes:
+        """What the client gets for a message that is its own: with some, PostgreSQL would not pass for Redshift."""
+        if tag == wire.COPY_IN:
+            self._expected.copy_began()
+            self._set_idle()
         if tag == wire.PARAMETER_STATUS and frame[5:].startswith(b"server_version\0"):
             return wire.message(tag, wire.text("server_version") + wire.text(SERVER_VERSION))
         if tag == wire.AUTHENTICATION and self.redshift_connector:
@@ -155,13 +161,15 @@ class Backend:
     def _ready(self, frame: bytes, *, visible: bool) -> bytes:
         self.status = frame[5:6]
         self.failed, self._error_seen, self.refusal = self._error_seen, False, None
-        self._pending -= 1
-        if self._pending == 0:
-            self.idle.set()
+        self._expected.answered()
+        self._set_idle()
         if self._answer is None:
             self.hidden -= not visible
             self._tell(wire.READY)
         return frame if visible else b""
+
+    def _set_idle(self) -> None:
+        (self.idle.set if self._expected.none else self.idle.clear)()
 
     def _tell(self, tag: int) -> None:
         if self.copy_events is not None:
@@ -171,6 +179,8 @@ class Backend:
         refusal, self.refusal = self.refusal, None
         loading, self.loading = self.loading, None
         self._error_seen = True
+        self._expected.failed()
+        self._set_idle()
         self.interrupted.set()
         if self.spool is not None:
             self.spool.end()

@@ -1,38 +1,143 @@
-"""Redshift's table attributes: where rows live on a cluster means nothing to one PostgreSQL, so they are dropped."""
+"""Redshift's CREATE TABLE and ALTER TABLE for PostgreSQL. The table attributes come out, and are kept beside the table.
 
-from collections.abc import Callable
+https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+"""
 
-from redshift_gateway.errors import syntax_error
-from redshift_gateway.lexer import Kind, Token, significant
+from redshift_gateway.attributes import Attributes, creating
+from redshift_gateway.errors import not_supported, syntax_error
+from redshift_gateway.lexer import Kind, Token, identifier, join, significant
 
-WORDS = frozenset({"distkey", "sortkey", "diststyle", "encode", "identity", "backup", "super", "nvarchar"})
+WORDS = frozenset({"distkey", "sortkey", "diststyle", "encode", "identity", "backup", "super", "nvarchar", "binding"})
+_ATTRIBUTES = ("diststyle", "distkey", "sortkey", "encode", "backup")
 _TYPES = {"super": "jsonb", "nvarchar": "varchar"}
 _BEFORE_A_NAME = ("(", ",", "column", "table", "add")  # what follows is a column's name, whatever word it is
+_STYLES = ("even", "key", "all", "auto")
 
 
-def translate(tokens: list[Token]) -> list[Token]:
+class Definition:
+    """Reads a CREATE or ALTER TABLE from the left; what PostgreSQL knows is kept, the rest noted as attributes."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        """Nothing is read until `read`."""
+        self.rest = list(tokens)
+        self.kept: list[Token] = []
+        self.attributes = Attributes()
+        self._depth = 0
+        self._column = ""
+        self._in_query = False  # after the AS of CREATE TABLE ... AS
+
+    def read(self) -> "Definition":
+        """Reads to the end. Raises GatewayError when it does not parse."""
+        while self.rest:
+            self._token(self.rest.pop(0))
+        return self
+
+    def _token(self, token: Token) -> None:
+        word, last = token.word, _last(self.kept)
+        if word in ("compound", "interleaved") and _next(self.rest) == "sortkey":
+            self.attributes.sortstyle = word
+        elif word == "auto" and _next(self.rest) == "refresh":
+            self._auto_refresh()
+        elif word not in WORDS or last in _BEFORE_A_NAME:
+            self._keep(token, last)
+        elif word == "identity":
+            self.kept += _identity(self.kept, self.rest)
+        elif word in _ATTRIBUTES and not self._in_query:
+            getattr(self, f"_{word}")()
+        elif word in _TYPES:
+            self.kept.append(Token(Kind.WORD, _TYPES[word]))
+        else:
+            self.kept.append(token)
+
+    def _keep(self, token: Token, last: str) -> None:
+        self._depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if self._depth == 0 and token.word == "as":
+            self._in_query = True
+        if self._depth == 1 and last in ("(", ",") and token.kind in (Kind.WORD, Kind.QUOTED):
+            self._column = identifier(token)
+        if token.word == "like" and last == "(":
+            self.attributes.like = join(_name(significant(self.rest)))
+        is_maximum = token.word == "max" and last == "(" and _next(self.rest) == ")"
+        self.kept.append(Token(Kind.NUMBER, "65535") if is_maximum else token)
+
+    def _diststyle(self) -> None:
+        self.attributes.diststyle = self._take(*_STYLES)
+
+    def _encode(self) -> None:
+        encoding = self._take()
+        if self._depth:
+            self.attributes.encodings[self._column] = encoding
+        else:
+            self.attributes.encode_auto = True
+
+    def _backup(self) -> None:
+        self.attributes.backup = self._take("yes", "no") == "yes"
+
+    def _distkey(self) -> None:
+        names = _names(take_parentheses(self.rest)) or [self._column]
+        self.attributes.diststyle, self.attributes.distkey = "key", names[0]
+
+    def _sortkey(self) -> None:
+        names = _names(take_parentheses(self.rest))
+        if not names and _next(self.rest) in ("auto", "none"):
+            self.attributes.sortstyle = self._take()
+        elif names or self._depth:
+            self.attributes.sortkey = names or [self._column]
+
+    def _auto_refresh(self) -> None:
+        self.rest = self.rest[self.rest.index(next(t for t in self.rest if t.word == "refresh")) + 1 :]
+        if self._take("yes", "no") == "yes":
+            raise not_supported("AUTO REFRESH YES", "REFRESH MATERIALIZED VIEW does it when you want it.")
+
+    def _take(self, *allowed: str) -> str:
+        _skip_space(self.rest)
+        if not self.rest or (allowed and self.rest[0].word not in allowed):
+            raise syntax_error("syntax error in table attributes")
+        return self.rest.pop(0).text.lower()
+
+
+def translate(tokens: list[Token]) -> tuple[list[Token], Attributes]:
     """CREATE TABLE or ALTER TABLE without what only Redshift knows. Raises GatewayError when it does not parse."""
-    rest = list(tokens)
-    kept: list[Token] = []
-    while rest:
-        token = rest.pop(0)
-        if token.word in ("compound", "interleaved") and _next(rest) == "sortkey":
-            continue
-        if token.word not in WORDS or _last(kept) in _BEFORE_A_NAME:
-            kept.append(_maximum(token, kept, rest))
-        elif token.word == "identity":
-            kept += _identity(kept, rest)
-        elif token.word in _ATTRIBUTES:
-            _ATTRIBUTES[token.word](rest)
-        elif token.word in _TYPES:
-            kept.append(Token(Kind.WORD, _TYPES[token.word]))
-    return _temporary_table(kept)
+    read = Definition(tokens).read()
+    return _temporary_table(read.kept), read.attributes
 
 
-def _maximum(token: Token, kept: list[Token], rest: list[Token]) -> Token:
-    """VARCHAR(MAX) by its length; every other token as it is."""
-    is_maximum = token.word == "max" and _last(kept) == "(" and _next(rest) == ")"
-    return Token(Kind.NUMBER, "65535") if is_maximum else token
+def keeping(sql: str, tokens: list[Token], attributes: Attributes) -> str:
+    """The translated CREATE TABLE with what its attributes say kept. Temporary tables are gone too soon for that."""
+    words = [t.word for t in significant(tokens)]
+    if not attributes or words[:2] != ["create", "table"]:
+        return sql
+    if _has_parameters(tokens):
+        raise not_supported("a parameter in a CREATE TABLE with table attributes")
+    return creating(sql, join(created_name(significant(tokens))), attributes)
+
+
+def without_binding(tokens: list[Token]) -> list[Token]:
+    """CREATE VIEW without WITH NO SCHEMA BINDING: PostgreSQL binds every view."""
+    found = significant(tokens)
+    if [t.word for t in found[-4:]] != ["with", "no", "schema", "binding"]:
+        return tokens
+    gone = [id(t) for t in found[-4:]]
+    return [t for t in tokens if id(t) not in gone]
+
+
+def created_name(found: list[Token]) -> list[Token]:
+    """The name after CREATE TABLE [IF NOT EXISTS], of the statement's tokens without space."""
+    after = found[2:]
+    return _name(after[3:] if [t.word for t in after[:3]] == ["if", "not", "exists"] else after)
+
+
+def _name(found: list[Token]) -> list[Token]:
+    """The name that the tokens begin with, its schema included."""
+    end = 1
+    while found[end : end + 1] and found[end].text == ".":
+        end += 2
+    return found[:end]
+
+
+def _has_parameters(tokens: list[Token]) -> bool:
+    return any(a.text == "$" and b.kind is Kind.NUMBER for a, b in zip(tokens, tokens[1:], strict=False))
 
 
 def _temporary_table(tokens: list[Token]) -> list[Token]:
@@ -40,8 +145,7 @@ def _temporary_table(tokens: list[Token]) -> list[Token]:
     found = significant(tokens)
     if [t.word for t in found[:2]] != ["create", "table"] or all(t.kind is not Kind.TEMP for t in found[2:6]):
         return tokens
-    name = next(t for t in found[2:] if t.kind in (Kind.TEMP, Kind.QUOTED) or t.word not in ("if", "not", "exists"))
-    if name.kind is not Kind.TEMP:
+    if created_name(found)[0].kind is not Kind.TEMP:
         return tokens
     at = tokens.index(found[1])
     return [*tokens[:at], Token(Kind.WORD, "TEMP "), *tokens[at:]]
@@ -49,7 +153,7 @@ def _temporary_table(tokens: list[Token]) -> list[Token]:
 
 def _identity(kept: list[Token], rest: list[Token]) -> list[Token]:
     """IDENTITY(seed, step) as PostgreSQL's identity column. Redshift refuses explicit values; so does ALWAYS."""
-    numbers = [t.text for t in _take_parentheses(rest) if t.kind is Kind.NUMBER or t.text == "-"]
+    numbers = [t.text for t in take_parentheses(rest) if t.kind is Kind.NUMBER or t.text == "-"]
     seed, _, step = " ".join(numbers).replace("- ", "-").partition(" ")
     if not seed:
         return [Token(Kind.WORD, "identity")]
@@ -71,14 +175,11 @@ def _skip_space(rest: list[Token]) -> None:
         rest.pop(0)
 
 
-def _skip_word(rest: list[Token], *allowed: str) -> None:
-    _skip_space(rest)
-    if not rest or (allowed and rest[0].word not in allowed):
-        raise syntax_error("syntax error in table attributes")
-    rest.pop(0)
+def _names(parentheses: list[Token]) -> list[str]:
+    return [identifier(t) for t in parentheses if t.kind in (Kind.WORD, Kind.QUOTED)]
 
 
-def _take_parentheses(rest: list[Token]) -> list[Token]:
+def take_parentheses(rest: list[Token]) -> list[Token]:
     """What stands in the parentheses that come next, which are consumed; nothing if none come next."""
     if _next(rest) != "(":
         return []
@@ -92,17 +193,3 @@ def _take_parentheses(rest: list[Token]) -> list[Token]:
         if depth == 0:
             return taken
     raise syntax_error("unbalanced parentheses")
-
-
-def _skip_sort_key(rest: list[Token]) -> None:
-    if not _take_parentheses(rest) and _next(rest) in ("auto", "none"):
-        _skip_word(rest)
-
-
-_ATTRIBUTES: dict[str, Callable[[list[Token]], object]] = {
-    "diststyle": lambda rest: _skip_word(rest, "even", "key", "all", "auto"),
-    "encode": _skip_word,
-    "backup": _skip_word,
-    "distkey": _take_parentheses,
-    "sortkey": _skip_sort_key,
-}

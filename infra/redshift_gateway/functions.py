@@ -3,18 +3,21 @@
 from itertools import pairwise
 
 from redshift_gateway import system_tables
-from redshift_gateway.lexer import Kind, Token, join, significant
+from redshift_gateway.lexer import Kind, Token, join, literal, quote_literal, significant
 
 SCHEMA = "redshift_gateway"
 # Functions that `shims.sql` defines: their calls are given its schema.
 _SHIMS = frozenset({
     "add_months", "charindex", "convert_timezone", "dateadd", "datediff", "getdate", "json_extract_path_text",
-    "last_day", "len", "nvl2", "version",
+    "last_day", "len", "nvl2", "pg_get_late_binding_view_cols", "version",
 })  # fmt: skip
+_CATALOGUE = frozenset({"pg_table_def"}) | frozenset(
+    system_tables.VIEWS
+)  # views, beside all whose names begin so: svv_
 _RENAMED = {"nvl": "coalesce"}
 _DATE_PARTS = frozenset({"dateadd", "datediff"})
 _TOP = {("select", "top"), ("distinct", "top")}
-WORDS = _SHIMS | frozenset(_RENAMED) | frozenset(system_tables.VIEWS) | {"sysdate", "top", "qualify"}
+WORDS = _SHIMS | frozenset(_RENAMED) | _CATALOGUE | {"sysdate", "top", "qualify"}
 
 
 def translate(tokens: list[Token]) -> str:
@@ -53,9 +56,18 @@ def _word(token: Token, called: bool, qualified: bool, before: list[Token]) -> T
         return Token(Kind.WORD, _RENAMED[word])
     if word == "sysdate" and not called and not qualified:
         return Token(Kind.WORD, f"{SCHEMA}.sysdate()")
-    if (word.startswith("svv_") or word in system_tables.VIEWS) and (not qualified or _drop_catalog(before)):
+    if (word.startswith("svv_") or word in _CATALOGUE) and (not qualified or _drop_catalog(before)):
         return Token(Kind.WORD, f"{SCHEMA}.{word}")
+    if token.kind is Kind.STRING and any(t.word == "has_table_privilege" for t in before[-8:]):
+        return _privilege_of(token)
     return token
+
+
+def _privilege_of(token: Token) -> Token:
+    """A view's name in quotes, as has_table_privilege takes it."""
+    name = literal(token).lower().removeprefix("pg_catalog.")
+    known = name.startswith("svv_") or name in _CATALOGUE
+    return Token(Kind.STRING, quote_literal(f"{SCHEMA}.{name}")) if known else token
 
 
 def _drop_catalog(before: list[Token]) -> bool:

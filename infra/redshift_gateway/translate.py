@@ -15,7 +15,7 @@ from redshift_gateway.unload_statement import UnloadStatement
 _MAY_DIFFER = re.compile(
     rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|pg_last_copy_count|pg_last_copy_id|"
     + b"|".join(w.encode() for w in sorted(ddl.WORDS | alter.WORDS | functions.WORDS))
-    + rb")\b|\bsvv_|\(\s*like\b|\(\s*max\s*\)",
+    + rb")\b|\bsvv_|\(\s*like\b|\bauto\s+refresh\b|\(\s*max\s*\)",
     re.IGNORECASE,
 )
 _DEFINITIONS = (

@@ -21,10 +21,10 @@ def test_tokens_give_the_statement_back(sql: str) -> None:
         ("select * into #T from x", 'select * into TEMP "#t" from x'),
         ("delete from s.t using #t where t.k = #t.k", 'delete from s.t using "#t" where t.k = "#t".k'),
         ("insert into #t select '#x' -- #y", "insert into \"#t\" select '#x' -- #y"),
-        ("create table t (a int encode az64 distkey, b varchar(max))", "create table t (a int  , b varchar(65535))"),
-        ("create table t (super super, sortkey int sortkey)", "create table t (super jsonb, sortkey int )"),
+        ("create temp table t (a int encode az64 distkey, b varchar(max))", "create temp table t (a int  , b varchar(65535))"),
+        ("create temp table t (super super, sortkey int sortkey)", "create temp table t (super jsonb, sortkey int )"),
         ("alter table t add super super", "alter table t add super jsonb"),
-        ("create table t diststyle all compound sortkey (a, b) as select 1", "create table t    as select 1"),
+        ("create temp table t diststyle all compound sortkey (a, b) as select 1", "create temp table t    as select 1"),
         (
             "create table t (i bigint identity(1, 1))",
             "create table t (i bigint GENERATED ALWAYS AS IDENTITY (START WITH 1 INCREMENT BY 1 MINVALUE 1))",
@@ -108,3 +108,24 @@ def test_what_is_refused_is_refused_by_name(sql: str, sqlstate: str, says: str) 
         translate(sql)
     assert caught.value.sqlstate == sqlstate
     assert "SECRET" not in str(vars(caught.value))
+
+
+def test_what_a_table_attribute_says_is_kept_by_the_statement_that_creates_the_table() -> None:
+    (statement,) = translate(
+        "create table s.t (a int distkey, b text encode zstd) interleaved sortkey (a, b)"
+    ).statements
+    assert "execute" in statement
+    assert '{"diststyle": "key", "distkey": "a", "sortkey": ["a", "b"], "sortstyle": "interleaved",' in statement
+    assert "s.t (a int , b text ) " in statement
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("create table t distkey (a) as select $1 as a", "parameter"),
+        ("create materialized view v auto refresh yes as select 1", "AUTO REFRESH YES"),
+    ],
+)
+def test_what_of_a_definition_is_refused(sql: str, says: str) -> None:
+    with pytest.raises(GatewayError, match=says):
+        translate(sql)
