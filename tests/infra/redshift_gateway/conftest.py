@@ -131,10 +131,14 @@ def put(s3: Any, lake: fs.S3FileSystem) -> Callable[[str, bytes], str]:
 
 
 class CutProxy:
-    """Passes TCP on to a server until it has passed `budget` bytes back, then cuts every connection."""
+    """Passes TCP on to a server until it has passed `budget` bytes back, then cuts every connection.
+
+    Of HTTP's GETs it passes as many as `requests` says; the others it answers itself, with an error.
+    """
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.target, self.budget, self.hang = target, 1 << 60, False
+        self.requests = 1 << 60
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -158,10 +162,23 @@ class CutProxy:
                     if self.hang:
                         threading.Event().wait(8)
                     break
-                sink.sendall(data)
+                self.requests -= not counted and data.startswith(b"GET ")
+                if not counted and self.requests < 0:
+                    source.sendall(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
+                else:
+                    sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="module")
+def module_proxy(s3: Any) -> Iterator[CutProxy]:
+    """A proxy that the tests of a file share, each setting it as it wants."""
+    address = urlsplit(s3.endpoint)
+    proxy = CutProxy((str(address.hostname), int(address.port or 80)))
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture
