@@ -139,8 +139,6 @@ class Backend:
             case wire.COPY_IN if self.copy_events is not None:
                 self.copy_events.put_nowait(tag)
                 return b""
-            case wire.COMPLETE if frame[5:] == b"DO\0":  # of the gateway's own making: Redshift has no DO
-                return wire.message(tag, wire.text("CREATE TABLE"))
             case wire.COMPLETE if self.loading is not None:
                 return self._loaded(self.loading, frame)
         return self._relayed(tag, frame)
@@ -150,6 +148,8 @@ class Backend:
         if tag == wire.COPY_IN:
             self._expected.copy_began()
             self._set_idle()
+        if tag == wire.COMPLETE and frame[5:] == b"DO\0":  # of the gateway's own making: Redshift has no DO
+            return wire.message(tag, wire.text("CREATE TABLE"))
         if tag == wire.PARAMETER_STATUS and frame[5:].startswith(b"server_version\0"):
             return wire.message(tag, wire.text("server_version") + wire.text(SERVER_VERSION))
         if tag == wire.AUTHENTICATION and self.redshift_connector:

@@ -19,12 +19,14 @@ from redshift_gateway.session import Session
 from redshift_gateway.startup import Cancel, ClientReader, Startup, read_startup
 from redshift_gateway.system_tables import Origin, SystemTables
 from redshift_gateway.tls import TlsSettings, server_context
+from redshift_gateway.transfers import Transfers
 from redshift_gateway.unloader import Unloader
 
 _BUFFER = 1 << 20  # bytes held for a slow reader before the writer is made to wait
 _CONNECTING = 100  # connections above those of sessions: clients that start, and cancel requests
 _CONNECT_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
+_GONE_SECONDS = 5.0  # that a session has to finish what a client has asked for that has gone
 _LOOK_SECONDS = 0.1  # between two looks at the sessions while the gateway stops
 
 
@@ -53,7 +55,7 @@ class Gateway:
         self.metrics = Metrics()
         self._tables = SystemTables()
         self._pool = ThreadPoolExecutor(settings.load_threads, thread_name_prefix="load")
-        self._open: dict[Session, tuple[Backend, asyncio.Task[None]]] = {}
+        self._open: dict[Transfers, tuple[Backend, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._tls = server_context(settings.tls, settings.host)
@@ -137,21 +139,22 @@ class Gateway:
         backend.tables = self._tables
         feeder = Feeder(backend, self._pool, self.metrics, log)
         unloader = Unloader(backend, self._pool, self.metrics, log, lambda: self._ask_to_cancel(Cancel(backend.key)))
-        session = Session(backend, feeder, unloader, self.settings, self.metrics, log)
+        transfers = Transfers(backend, feeder, unloader, self.settings.s3)
+        session = Session(backend, transfers, self.settings.max_statement_bytes, self.metrics, log)
         backend.send(wanted.packet())
-        self._open[session] = backend, cast("asyncio.Task[None]", asyncio.current_task())
+        self._open[transfers] = backend, cast("asyncio.Task[None]", asyncio.current_task())
         self.metrics.sessions.inc()
         log.info("session_started", user=wanted.parameters["user"], database=wanted.parameters.get("database", ""))
         started = time.monotonic()
         try:
-            by_client = await _until_one_ends(session.run(reader), backend.run(), _watch(reader, session))
+            by_client = await _until_one_ends(session.run(reader), backend.run(), _watch(reader, transfers))
             if not by_client and not backend.error_seen:  # a FATAL error of PostgreSQL's own has been passed on
                 raise GatewayError("PostgreSQL closed the connection unexpectedly", sqlstate="08006")
         finally:
             if not backend.idle.is_set():
                 await self._ask_to_cancel(Cancel(backend.key))  # nobody waits for what it is doing
             backend.writer.transport.abort()
-            del self._open[session]
+            del self._open[transfers]
             self.metrics.sessions.dec()
             log.info("session_ended", seconds=round(time.monotonic() - started, 3))
 
@@ -170,9 +173,9 @@ class Gateway:
     async def _cancel(self, request: Cancel) -> None:
         """Passes a cancel request on. A load waits for S3, where PostgreSQL cannot interrupt it: the gateway does."""
         await self._ask_to_cancel(request)
-        for session, (backend, _) in self._open.items():
+        for transfers, (backend, _) in self._open.items():
             if request.key and backend.key == request.key:
-                session.cancel()
+                transfers.cancel()
 
     async def _ask_to_cancel(self, request: Cancel) -> None:
         """Returns once PostgreSQL has read the request."""
@@ -186,21 +189,21 @@ class Gateway:
                 await _close(writer)
 
 
-async def _watch(reader: ClientReader, session: Session) -> None:
-    """Tells the session that the client has gone, then waits: the session ends by itself."""
+async def _watch(reader: ClientReader, transfers: Transfers) -> None:
+    """Tells the transfers that the client has gone. Returns when the session has had the time to end by itself."""
     await reader.closed.wait()
-    session.client_gone()
-    await asyncio.Event().wait()
+    transfers.client_gone()
+    await asyncio.sleep(_GONE_SECONDS)
 
 
 async def _until_one_ends(session: Awaitable[None], backend: Awaitable[None], watch: Awaitable[None]) -> bool:
-    """Runs all three until the session or PostgreSQL ends. Returns whether it was the session; raises its error."""
+    """Runs all three until one ends. Returns whether PostgreSQL is not the one; raises the error of what has ended."""
     first, second, third = (asyncio.ensure_future(w) for w in (session, backend, watch))
     try:
-        done, _ = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({first, second, third}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-        return first in done
+        return second not in done
     finally:
         for task in (first, second, third):
             task.cancel()

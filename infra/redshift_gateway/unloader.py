@@ -46,7 +46,7 @@ class Unloader:
         self._why = ConnectionResetError("the client has gone")
         self._interrupted.set()
 
-    async def run(self, unload: Unload, request: bytes, requests: int = 0) -> GatewayError | None:
+    async def run(self, unload: Unload, request: bytes, tag: int | None = None) -> GatewayError | None:
         """Sends `request`, which makes PostgreSQL send the rows, and writes them to S3.
 
         Returns the error that PostgreSQL has still to be told: the caller fails the transaction with it. Raises
@@ -56,7 +56,7 @@ class Unloader:
         self._interrupted.clear()
         started, outcome = time.monotonic(), "failed"
         try:
-            error, rows = await self._write(unload.files(), request, requests)
+            error, rows = await self._write(unload.files(), request, tag)
             if rows is not None:
                 outcome = "written"
                 self._backend.client.write(completion(rows))
@@ -66,15 +66,15 @@ class Unloader:
             self._backend.end_unload()
             self._done(unload, outcome, time.monotonic() - started)
 
-    async def _write(self, writing: Writing, request: bytes, requests: int) -> tuple[GatewayError | None, int | None]:
+    async def _write(self, writing: Writing, request: bytes, tag: int | None) -> tuple[GatewayError | None, int | None]:
         """The error that PostgreSQL has still to be told, and the number of rows if all went well."""
         spool: Spool | None = None
         finished = False
         try:
             await self._do(writing.files.start)
             spool = self._backend.begin_unload()
-            self._backend.hidden += requests  # the client sees no ReadyForQuery yet
-            self._backend.send(request, requests)
+            self._backend.hidden += tag is not None  # the client sees no ReadyForQuery yet
+            self._backend.send(request, tag)
             if not await self._rows(spool, writing):
                 return None, None
             rows = await self._do(writing.files.finish)

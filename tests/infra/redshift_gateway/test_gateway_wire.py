@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from redshift_gateway import wire
 from redshift_gateway.errors import GatewayError
+from redshift_gateway.expected import Expected
 
 MESSAGES = st.lists(st.tuples(st.sampled_from(b"DdQPZ"), st.binary(max_size=40)), max_size=20)
 
@@ -50,3 +51,40 @@ def test_error_fields_survive_a_round_trip() -> None:
     fields = wire.error_fields(frame)
     assert (fields["M"], fields["C"], fields["D"], fields["H"]) == ("nogood", "22000", "why", "what to do")
     assert wire.rebuild_error(fields) == frame
+
+
+def test_a_sync_during_an_extended_copy_is_not_answered() -> None:
+    expected = Expected()
+    expected.answered()  # the start-up
+    assert expected.none
+    expected.sent(wire.SYNC)  # with the Execute
+    expected.copy_began()
+    assert not expected.none
+    expected.sent(wire.SYNC)
+    expected.sent(wire.COPY_DONE)
+    expected.sent(wire.SYNC)
+    expected.answered()
+    assert expected.none
+
+
+def test_a_copy_whose_data_was_sent_at_once() -> None:
+    expected = Expected()
+    expected.answered()
+    for tag in (wire.SYNC, wire.COPY_DONE, wire.SYNC):
+        expected.sent(tag)
+    expected.copy_began()
+    assert not expected.none
+    expected.answered()
+    assert expected.none
+
+
+@pytest.mark.parametrize("end", [wire.COPY_DONE, wire.COPY_FAIL])
+def test_a_simple_copy_is_answered_once(end: int) -> None:
+    expected = Expected()
+    expected.answered()
+    expected.sent(wire.QUERY)
+    expected.copy_began()
+    expected.sent(end)
+    assert not expected.none
+    expected.answered()
+    assert expected.none
