@@ -1,7 +1,7 @@
 """What Redshift's table attributes say. One PostgreSQL has no slices to spread rows over, but what was said is kept.
 
-The statement that creates a table keeps them in `redshift_gateway.table_attributes` itself, so both or neither are there;
-svv_table_info and pg_table_def show them.
+The statement that creates a table keeps them in `redshift_gateway.table_attributes` itself, so both or neither are
+there; svv_table_info and pg_table_def show them.
 https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 """
 
@@ -46,10 +46,11 @@ def creating(sql: str, table: str, attributes: Attributes) -> str:
     if attributes.like:
         like = f"{quote_literal(attributes.like)}::pg_catalog.regclass::pg_catalog.oid"
         arguments += f" || pg_catalog.jsonb_build_object('like', {like})"
+    there = f"{quote_literal(table)}::pg_catalog.regclass"
     body = (
         f"declare was pg_catalog.regclass := pg_catalog.to_regclass({quote_literal(table)}); "
         f"begin execute {quote_literal(sql)}; "
-        f"if pg_catalog.to_regprocedure('{_KEEP}') is not null and was is distinct from {quote_literal(table)}::pg_catalog.regclass "
+        f"if pg_catalog.to_regprocedure('{_KEEP}') is not null and was is distinct from {there} "
         f"then perform redshift_gateway.keep_attributes({arguments}); end if; end"
     )
     return f"do {quote_literal(body).strip()}"

@@ -4,6 +4,8 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
 """
 
+from itertools import pairwise
+
 from redshift_gateway.attributes import Attributes, creating
 from redshift_gateway.errors import not_supported, syntax_error
 from redshift_gateway.lexer import Kind, Token, identifier, join, significant
@@ -137,7 +139,7 @@ def _name(found: list[Token]) -> list[Token]:
 
 
 def _has_parameters(tokens: list[Token]) -> bool:
-    return any(a.text == "$" and b.kind is Kind.NUMBER for a, b in zip(tokens, tokens[1:], strict=False))
+    return any(a.text == "$" and b.kind is Kind.NUMBER for a, b in pairwise(tokens))
 
 
 def _temporary_table(tokens: list[Token]) -> list[Token]:

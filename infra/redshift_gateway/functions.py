@@ -1,40 +1,33 @@
 """Redshift's functions and clauses: names that move to the gateway's own schema, and syntax that sqlglot rewrites."""
 
-from itertools import pairwise
-
-from redshift_gateway import system_tables
-from redshift_gateway.lexer import Kind, Token, join, literal, quote_literal, significant
+from redshift_gateway import calls, qualify, system_tables
+from redshift_gateway.lexer import Kind, Token, join, literal, quote_literal, tokenize
 
 SCHEMA = "redshift_gateway"
 # Functions that `shims.sql` defines: their calls are given its schema.
 _SHIMS = frozenset({
-    "add_months", "charindex", "convert_timezone", "dateadd", "datediff", "getdate", "json_extract_path_text",
-    "last_day", "len", "nvl2", "pg_get_late_binding_view_cols", "version",
+    "add_months", "can_json_parse", "charindex", "convert_timezone", "date_part", "dateadd", "datediff",
+    "get_array_length", "getdate", "is_array", "is_object", "is_scalar", "is_valid_json", "is_valid_json_array",
+    "json_array_length", "json_extract_array_element_text", "json_extract_path_text", "json_parse",
+    "json_serialize", "json_typeof", "last_day", "len", "months_between", "nvl2",
+    "pg_get_late_binding_view_cols", "regexp_replace", "regexp_substr", "replicate", "sha2", "strtol", "trunc",
+    "version",
 })  # fmt: skip
 _CATALOGUE = frozenset({"pg_table_def"}) | frozenset(
     system_tables.VIEWS
 )  # views, beside all whose names begin so: svv_
 _RENAMED = {"nvl": "coalesce"}
-_DATE_PARTS = frozenset({"dateadd", "datediff"})
-_TOP = {("select", "top"), ("distinct", "top")}
-WORDS = _SHIMS | frozenset(_RENAMED) | _CATALOGUE | {"sysdate", "top", "qualify"}
+_DATE_PARTS = frozenset({"dateadd", "datediff", "date_part"})
+WORDS = _SHIMS | frozenset(_RENAMED) | _CATALOGUE | calls.WORDS | {"sysdate", "top", "qualify", "duplicates"}
 
 
 def translate(tokens: list[Token]) -> str:
     """The statement with Redshift's own functions and clauses replaced."""
-    words = [t.word for t in significant(tokens)]
+    words = {t.word for t in tokens}
+    if words & (calls.WORDS | {"top"}):
+        tokens = tokenize(join(calls.rewrite(tokens)))
     sql = join(_functions(list(tokens)))
-    pairs = set(pairwise(words))
-    return _rewrite_clauses(sql) if "qualify" in words or pairs & _TOP else sql
-
-
-def _rewrite_clauses(sql: str) -> str:
-    import sqlglot  # a quarter of a second, needed by few sessions
-
-    try:
-        return sqlglot.transpile(sql, read="redshift", write="postgres")[0]
-    except sqlglot.errors.SqlglotError:
-        return sql  # PostgreSQL will say what is wrong with it
+    return qualify.rewrite(sql) if "qualify" in words else sql
 
 
 def _functions(tokens: list[Token]) -> list[Token]:
@@ -54,6 +47,8 @@ def _word(token: Token, called: bool, qualified: bool, before: list[Token]) -> T
         return Token(Kind.WORD, f"{SCHEMA}.{word}")
     if called and word in _RENAMED and not qualified:
         return Token(Kind.WORD, _RENAMED[word])
+    if word == "super" and not called and "".join(t.word for t in before[-2:]) == "::":
+        return Token(Kind.WORD, "jsonb")
     if word == "sysdate" and not called and not qualified:
         return Token(Kind.WORD, f"{SCHEMA}.sysdate()")
     if (word.startswith("svv_") or word in _CATALOGUE) and (not qualified or _drop_catalog(before)):

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from redshift_gateway import alter, ddl, functions
+from redshift_gateway import alter, ddl, functions, maintenance, merge, refused
 from redshift_gateway.copy_parser import is_copy_from_location, parse_copy
 from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.errors import not_supported
@@ -14,7 +14,9 @@ from redshift_gateway.unload_statement import UnloadStatement
 # Words that may need translation: one pass of the regex engine over a statement that has none of them is all it costs.
 _MAY_DIFFER = re.compile(
     rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|pg_last_copy_count|pg_last_copy_id|"
-    + b"|".join(w.encode() for w in sorted(ddl.WORDS | alter.WORDS | functions.WORDS))
+    + b"|".join(
+        w.encode() for w in sorted(ddl.WORDS | alter.WORDS | maintenance.WORDS | refused.WORDS | functions.WORDS)
+    )
     + rb")\b|\bsvv_|\(\s*like\b|\bauto\s+refresh\b|\(\s*max\s*\)",
     re.IGNORECASE,
 )
@@ -76,11 +78,16 @@ def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1) -> Tra
 
 def _statement(tokens: list[Token]) -> str:
     words = [t.word for t in significant(tokens)]
+    refused.check(words)
     if words[:2] == ["alter", "table"] and (altered := alter.translate(tokens)):
         return altered
     if words[:2] in _DEFINITIONS:
         kept, attributes = ddl.translate(tokens)
         return ddl.keeping(functions.translate(_temporary_names(kept)), kept, attributes)
+    if words[0] in maintenance.WORDS:
+        return maintenance.translate(tokens)
+    if words[:1] == ["merge"] and (merged := merge.rewrite(tokens)):
+        return functions.translate(_temporary_names(tokenize(merged)))
     if words[:1] == ["create"] and "view" in words[:4]:
         tokens = ddl.without_binding(tokens)
     return functions.translate(_temporary_names(tokens))

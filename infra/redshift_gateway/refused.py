@@ -1,0 +1,25 @@
+"""Statements about what one PostgreSQL does not have. PostgreSQL's own syntax error would not say why.
+
+https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
+"""
+
+from typing import Final
+
+from redshift_gateway.errors import not_supported
+
+_VERBS: Final = ("create", "alter", "drop", "show")
+_THINGS: Final = (
+    "external schema", "external table", "external function", "external model", "external view", "datashare", "model",
+    "library", "rls policy", "masking policy", "identity provider",
+)  # fmt: skip
+WORDS: Final = frozenset({"external", "datashare", "model", "library", "rls", "masking", "provider"})
+
+
+def check(words: list[str]) -> None:
+    """Raises GatewayError for a statement that is refused, by its name. `words` are those of the statement."""
+    if words[0] not in _VERBS:
+        return
+    rest = words[3:] if words[1:3] == ["or", "replace"] else words[1:]
+    for thing in _THINGS:
+        if rest[: len(thing.split())] == thing.split():
+            raise not_supported(f"{words[0].upper()} {thing.upper()}")

@@ -1,0 +1,146 @@
+-- Redshift's functions, continued: aggregates, texts, numbers, JSON.
+-- Grain: none. Engine: PostgreSQL 15 or newer.
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_MEDIAN.html
+create or replace function redshift_gateway.median_of(values_seen float8[]) returns float8 immutable strict parallel safe
+return (select percentile_cont(0.5) within group (order by v) from unnest(values_seen) as v);
+create or replace function redshift_gateway.median_of(values_seen timestamp[]) returns timestamp immutable strict parallel safe
+return (
+    select 'epoch'::timestamp + percentile_cont(0.5) within group (order by v - 'epoch'::timestamp) from unnest(values_seen) as v
+);
+create or replace aggregate redshift_gateway.median(float8) (
+    sfunc = array_append, stype = float8[], finalfunc = redshift_gateway.median_of
+);
+create or replace aggregate redshift_gateway.median(timestamp) (
+    sfunc = array_append, stype = timestamp[], finalfunc = redshift_gateway.median_of
+);
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_REPLACE.html: every occurrence is replaced.
+create or replace function redshift_gateway.regexp_replace(
+    source text, pattern text, replacement text default '', start int default 1, parameters text default ''
+) returns text immutable strict parallel safe
+return pg_catalog.regexp_replace(source, pattern, replacement, start, 0, translate(parameters, 'pce', ''));
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_SUBSTR.html: an empty text where nothing matches.
+create or replace function redshift_gateway.regexp_substr(
+    source text, pattern text, start int default 1, occurrence int default 1, parameters text default ''
+) returns text immutable strict parallel safe
+return coalesce(
+    pg_catalog.regexp_substr(
+        source, pattern, start, occurrence, translate(parameters, 'pce', ''), case when parameters ~ 'e' then 1 else 0 end
+    ), ''
+);
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_STRTOL.html
+create or replace function redshift_gateway.strtol(digits text, base int) returns bigint
+language plpgsql immutable strict parallel safe as $$
+declare
+    result numeric := 0;
+    digit int;
+    rest text := lower(trim(digits));
+begin
+    rest := case when base = 16 then regexp_replace(ltrim(rest, '+-'), '^0x', '') else ltrim(rest, '+-') end;
+    for place in 1..length(rest) loop
+        digit := strpos('0123456789abcdefghijklmnopqrstuvwxyz', substr(rest, place, 1)) - 1;
+        if digit < 0 or digit >= base then
+            raise exception 'The input % is not valid to be converted to base %', digits, base using errcode = '22P02';
+        end if;
+        result := result * base + digit;
+    end loop;
+    return case when left(trim(digits), 1) = '-' then -result else result end;
+end $$;
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_MONTHS_BETWEEN_function.html: a fraction counts thirty-firsts.
+create or replace function redshift_gateway.months_between(late timestamp, early timestamp) returns float8
+immutable strict parallel safe
+return (extract(year from late) - extract(year from early)) * 12 + extract(month from late) - extract(month from early)
+    + case
+        when extract(day from late) = extract(day from early) then 0
+        when late::date = redshift_gateway.last_day(late) and early::date = redshift_gateway.last_day(early) then 0
+        else (extract(day from late) - extract(day from early)) / 31
+            + extract(epoch from late::time - early::time) / (31 * 86400)
+    end;
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_TRUNC.html and r_TRUNC_date.html
+create or replace function redshift_gateway.trunc(moment timestamp) returns date immutable strict parallel safe
+return moment::date;
+create or replace function redshift_gateway.trunc(number numeric, digits int default 0) returns numeric immutable strict parallel safe
+return pg_catalog.trunc(number, digits);
+create or replace function redshift_gateway.trunc(number float8) returns float8 immutable strict parallel safe
+return pg_catalog.trunc(number);
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_DATE_PART_function.html: an integer.
+create or replace function redshift_gateway.date_part(part text, moment timestamp) returns int immutable strict parallel safe
+return floor(pg_catalog.date_part(case
+    when lower(part) in ('dayofweek', 'dow', 'dw', 'weekday') then 'dow'
+    when lower(part) in ('dayofyear', 'doy', 'dy', 'yearday') then 'doy'
+    else redshift_gateway.date_part_name(part)
+end, moment))::int;
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/SHA2.html
+create or replace function redshift_gateway.sha2(value text, bits int) returns text immutable strict parallel safe
+return encode(case
+    when bits in (0, 256) then sha256(convert_to(value, 'UTF8'))
+    when bits = 224 then sha224(convert_to(value, 'UTF8'))
+    when bits = 384 then sha384(convert_to(value, 'UTF8'))
+    when bits = 512 then sha512(convert_to(value, 'UTF8'))
+end, 'hex');
+
+create or replace function redshift_gateway.replicate(value text, times int) returns text immutable strict parallel safe
+return repeat(value, times);
+
+-- JSON in texts. https://docs.aws.amazon.com/redshift/latest/dg/json-functions.html
+create or replace function redshift_gateway.as_json(document text) returns jsonb
+language plpgsql immutable strict parallel safe as $$
+begin
+    return document::jsonb;
+exception when invalid_text_representation or untranslatable_character then
+    return null;
+end $$;
+
+create or replace function redshift_gateway.is_valid_json(document text) returns boolean immutable strict parallel safe
+return coalesce(jsonb_typeof(redshift_gateway.as_json(document)) in ('object', 'array'), false);
+
+create or replace function redshift_gateway.is_valid_json_array(document text) returns boolean immutable strict parallel safe
+return coalesce(jsonb_typeof(redshift_gateway.as_json(document)) = 'array', false);
+
+create or replace function redshift_gateway.can_json_parse(document text) returns boolean immutable strict parallel safe
+return redshift_gateway.as_json(document) is not null;
+
+create or replace function redshift_gateway.json_array_length(document text, null_if_invalid boolean default false) returns int
+immutable strict parallel safe
+return jsonb_array_length(case when null_if_invalid then redshift_gateway.as_json(document) else document::jsonb end);
+
+create or replace function redshift_gateway.json_extract_array_element_text(
+    document text, place int, null_if_invalid boolean default false
+) returns text immutable strict parallel safe
+return (case when null_if_invalid then redshift_gateway.as_json(document) else document::jsonb end) ->> place;
+
+create or replace function redshift_gateway.json_extract_path_text(document text, key text, null_if_invalid boolean)
+returns text immutable strict parallel safe
+return case
+    when not null_if_invalid then redshift_gateway.json_extract_path_text(document, key)
+    when redshift_gateway.as_json(document) is not null then coalesce(redshift_gateway.as_json(document) ->> key, '')
+end;
+
+-- SUPER. https://docs.aws.amazon.com/redshift/latest/dg/SUPER_data_type_functions.html
+create or replace function redshift_gateway.json_parse(document text) returns jsonb immutable strict parallel safe
+return document::jsonb;
+
+create or replace function redshift_gateway.json_serialize(value jsonb) returns text immutable strict parallel safe
+return value::text;
+
+create or replace function redshift_gateway.json_typeof(value jsonb) returns text immutable strict parallel safe
+return jsonb_typeof(value);
+
+create or replace function redshift_gateway.get_array_length(value jsonb) returns int immutable strict parallel safe
+return case when jsonb_typeof(value) = 'array' then jsonb_array_length(value) end;
+
+create or replace function redshift_gateway.is_array(value jsonb) returns boolean immutable strict parallel safe
+return jsonb_typeof(value) = 'array';
+
+create or replace function redshift_gateway.is_object(value jsonb) returns boolean immutable strict parallel safe
+return jsonb_typeof(value) = 'object';
+
+create or replace function redshift_gateway.is_scalar(value jsonb) returns boolean immutable strict parallel safe
+return jsonb_typeof(value) not in ('object', 'array');
