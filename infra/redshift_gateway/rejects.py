@@ -14,7 +14,7 @@ from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.errors import GatewayError
 
 _KEPT: Final = 1_000  # of one load, for stl_load_errors
-_RAW: Final = 1_024  # characters of a line or a value
+RAW: Final = 1_024  # characters of a line or a value
 _REASON: Final = 100
 
 
@@ -53,8 +53,8 @@ class Reject:
             "type": column.short_type() if column else "",
             "col_length": column.shown_length() if column else "",
             "position": error.position,
-            "raw_line": self.raw_line[:_RAW],
-            "raw_field_value": error.value[:_RAW],
+            "raw_line": self.raw_line[:RAW],
+            "raw_field_value": error.value[:RAW],
             "err_code": error.code,
             "err_reason": error.reason[:_REASON],
         }
@@ -74,6 +74,7 @@ class Rejects:
 
     def add(self, reject: Reject) -> None:
         """Notes a row. Raises GatewayError when the load has had as many as MAXERROR says."""
+        reject.error.value = reject.error.value[:RAW]
         with self._lock:
             self.count += 1
             self.kept.append(reject)

@@ -11,7 +11,7 @@ import pyarrow.csv as pacsv
 from redshift_gateway.columns import Column
 from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.objects import S3Object, open_stream
-from redshift_gateway.rejects import BadValueError, Reject, Rejects
+from redshift_gateway.rejects import RAW, BadValueError, Reject, Rejects
 from redshift_gateway.values import Rule
 
 BLOCK = 1 << 20  # bytes; memory does not grow with the input
@@ -69,7 +69,7 @@ class Source:
                 out.append(self._row(record))
                 lines.append(record.line)
             except BadValueError as error:
-                self.rejects.add(Reject(self.item.uri, record.line, record.raw, error))
+                self.rejects.add(Reject(self.item.uri, record.line, record.raw[:RAW], error))
         return Chunk("".join(out).encode(), lines[0] if lines else 0, lines, raw)
 
     def _row(self, record: Record) -> str:

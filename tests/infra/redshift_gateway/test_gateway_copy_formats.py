@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
+from pydantic import SecretStr
 
 AT = dt.datetime(2013, 1, 1, 10, 30, 0, 123456, tzinfo=dt.UTC)
 COLUMNS = "(id integer, name varchar(50), amount decimal(10, 2), at timestamp, ok boolean, day date, score float8)"
@@ -249,3 +250,22 @@ def test_other_users_do_not_see_the_rows(redshift: Any, postgres: Any, put: Any,
         with replace(redshift, user="nosy", password="pw").connect(autocommit=True) as other:
             assert other.execute("select count(*) from stl_load_errors").fetchone() == (0,)
         client.execute("drop role nosy")
+
+
+@pytest.mark.parametrize(
+    "clause", ["iam_role 'arn:aws:iam::1:role/r'", "iam_role default", "credentials 'aws_iam_role=r'"]
+)
+def test_a_role_stands_for_the_gateways_own_keys(
+    redshift: Any, gateway_settings: Any, listening_gateway: Any, s3: Any, put: Any, clause: str
+) -> None:
+    keys = {"role_access_key": SecretStr(s3.access_key), "role_secret_key": SecretStr(s3.secret_key)}
+    settings = replace(gateway_settings, s3=replace(gateway_settings.s3, **keys))
+    with listening_gateway(settings) as (_, port), replace(redshift, port=port).connect() as client:
+        client.execute("create table by_role (id int)")
+        assert client.execute(f"copy by_role from '{put('role', b'1')}' {clause} csv").rowcount == 1
+        assert client.execute(f"copy by_role from 's3://lake/role' {keys_clause(s3)} csv").rowcount == 1
+        client.rollback()
+
+
+def keys_clause(s3: Any) -> str:
+    return f"access_key_id '{s3.access_key}' secret_access_key '{s3.secret_key}'"
