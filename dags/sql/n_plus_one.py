@@ -1,8 +1,8 @@
 """# How do you find and remove N+1 queries?
 
-**Say it.** N+1 is one query for the parents and then one for each of them, because code in a loop touches a lazy relation. I find it by
-counting the statements of a request, not by timing it. The cure is to ask for all children at once: one batched query by
-the parents' keys, or one join. And `raiseload` in tests, so that it does not come back.
+**Say it.** One query for the parents and then one for each of them, because code in a loop touches a lazy relation. I find it by
+counting the statements of a request. The cure is to ask for all children at once: one batched query by the parents' keys, or one
+join. `raiseload` in tests keeps it away.
 
 **How it works.** Each query may be fast; what adds up is the round trip, so N+1 hides on a laptop and appears where the
 database is a network away. The ways to load customers with their orders:

@@ -1,8 +1,8 @@
 """# How do you use SQLAlchemy for database work?
 
-**Say it.** An engine with a pool for the process, a connection or session for each unit of work, always in a `with` block. Core
-builds SQL as expressions and gives rows; the ORM adds classes, an identity map and a unit of work on top. I use Core for sets, the
-ORM for objects, bound parameters always, and I look at the statements it sends.
+**Say it.** One engine with its pool for the process, a connection or session for each unit of work, in a `with` block. Core builds
+SQL as expressions and gives rows; the ORM adds classes, an identity map and a unit of work. I use Core for sets, the ORM for
+objects, bound parameters always, and look at the statements sent.
 
 **How it works.** The *engine* knows the dialect and holds the *pool*; checking out a connection is cheap, opening one is not. *Core*
 has `Table`, `select()`, `insert()`: expressions that compile to the dialect's SQL, with every value as a bound parameter. Tables can
