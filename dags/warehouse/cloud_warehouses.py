@@ -27,9 +27,9 @@ Snowflake; bursts, no wish to run anything, Google, BigQuery. Then measure your 
 
 **Break it.** `one_dialect`: the loader sends Snowflake's COPY INTO to every warehouse.
 
-**Where this stops.** Redshift is the gateway in front of PostgreSQL: its COPY is real, DISTKEY and SORTKEY are only accepted. Snowflake is
-fakesnow on DuckDB: its own client speaks to it, clustering does nothing. BigQuery is **not run**; a parser (sqlglot) read its
-statements, and a parser accepts more than BigQuery does. So nothing here says which is faster or cheaper.
+**Where this stops.** Redshift is the gateway in front of PostgreSQL: its COPY is real, DISTKEY and SORTKEY are only accepted.
+Snowflake is fakesnow on DuckDB: its own client speaks to it, clustering does nothing. BigQuery is **not run**; a parser
+(sqlglot) read its statements, and a parser accepts more than BigQuery does. So nothing here says which is faster or cheaper.
 
 **Sources.** AWS: [COPY](https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html),
 [RA3](https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html),

@@ -26,10 +26,11 @@ that it agrees. Begin with PostgreSQL, and leave it for a pattern that you have 
 
 **Break it.** `one_store`: everything stays in the relational database, as it began.
 
-**Where this stops.** DynamoDB is moto, in memory: it has no partitions that could be hot. Bytes are counted for rows and
-the Parquet file only; what the table says of an item, or of a whole object, for a lookup and a mean follows from the API. MongoDB, Cassandra, Snowflake, Redshift, BigQuery and Azure's lake are not run here. Parquet in a file stands for columnar
-storage: a warehouse adds a catalogue, transactions and a cluster. The borders blur: JSONB holds documents in PostgreSQL, MongoDB
-has transactions, Iceberg gives files tables' manners.
+**Where this stops.** DynamoDB is moto, in memory: it has no partitions that could be hot. Bytes are counted for rows and the
+Parquet file only; what the table says of an item, or of a whole object, for a lookup and a mean follows from the API. MongoDB,
+Cassandra, Snowflake, Redshift, BigQuery and Azure's lake are not run here. Parquet in a file stands for columnar storage: a
+warehouse adds a catalogue, transactions and a cluster. The borders blur: JSONB holds documents in PostgreSQL, MongoDB has
+transactions, Iceberg gives files tables' manners.
 
 **Sources.** PostgreSQL: [indexes](https://www.postgresql.org/docs/18/indexes-intro.html),
 [JSON types](https://www.postgresql.org/docs/18/datatype-json.html). AWS:
