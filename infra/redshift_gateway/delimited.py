@@ -1,7 +1,7 @@
-"""CSV and delimited text, in three ways.
+"""CSV and delimited text, in two ways.
 
-A piece of CSV that PostgreSQL reads as Redshift would goes to it as it is. Other pieces are parsed and converted by
-Arrow, column by column. A piece in which anything is unusual, or wrong, is read record by record.
+A piece of the file is parsed and converted by Arrow, column by column. A piece in which anything is unusual, or wrong,
+is read record by record.
 https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-format.html
 """
 
@@ -18,25 +18,14 @@ from redshift_gateway.pieces import Piece
 from redshift_gateway.rejects import BadValueError
 from redshift_gateway.source import Chunk, Source, written
 
-# Options with which every value needs a look.
-_LOOK: Final = frozenset({
-    "acceptanydate", "blanksasnull", "dateformat", "null", "timeformat", "trimblanks", "truncatecolumns", "quote",
-    "ignoreblanklines", "fillrecord", "roundec",
-})  # fmt: skip
-# Where one of these stands, PostgreSQL would read something else than Redshift: an empty field, a backslash, a carriage
-# return, a blank beside a quote.
-_UNUSUAL: Final = (b",,", b",\n", b"\n,", b"\n\n", b'""', b"\\", b"\r", b' "', b'" ', b'\t"', b'"\t', b"\0")
-_BLANK: Final = (b"\n\n", b"\n\r\n")
 _SPACED: Final = (b' "', b'" ', b'\t"', b'"\t')
 
 
 def chunks(source: Source) -> Iterator[Chunk]:
     """The rows of the file. Raises GatewayError when the rejected ones are too many."""
-    passes, copy = _passes(source), source.statement
+    copy = source.statement
     for piece in pieces.pieces(source, _end(copy)):
-        if passes(piece.data):
-            yield Chunk(piece.data, piece.line, None, piece.data)
-        elif (data := _by_column(source, piece)) is not None:
+        if (data := _by_column(source, piece)) is not None:
             yield Chunk(data, piece.line, None, piece.data)
         else:
             yield source.load(records.read(piece, copy), piece.data)
@@ -46,23 +35,6 @@ def _end(copy: CopyStatement) -> Callable[[bytes], int]:
     if copy.format is Format.CSV:
         return pieces.quoted_end(copy.quote.encode())
     return pieces.escaped_end if copy.has("escape") else pieces.lines_end
-
-
-def _passes(source: Source) -> Callable[[bytes], bool]:
-    """Whether a piece may go to PostgreSQL as it is."""
-    copy, columns = source.statement, source.columns
-    scales = [c.scale for c in columns if c.type == "numeric" and c.modifier >= 0]
-    long_number = re.compile(rb"\.\d{%d}" % (min(scales) + 1)) if scales else None
-    bounded = any(c.length for c in columns)
-    if copy.format is not Format.CSV or copy.checked or copy.separator != "," or copy.options & _LOOK or not columns:
-        return lambda _: False
-
-    def passes(data: bytes) -> bool:
-        if data[:1] in (b",", b"\n") or any(mark in data for mark in _UNUSUAL):
-            return False
-        return not (bounded and not data.isascii()) and not (long_number and long_number.search(data))
-
-    return passes
 
 
 def _by_column(source: Source, piece: Piece) -> Any:
@@ -81,13 +53,22 @@ def _by_column(source: Source, piece: Piece) -> Any:
 
 def _unusual(copy: CopyStatement, data: bytes) -> bool:
     """Whether Arrow would read the piece as Redshift does not."""
-    if b"\0" in data or data[:1] in (b"\n", b"\r") or any(mark in data for mark in _BLANK):
+    if b"\0" in data or data[:1] in (b"\n", b"\r") or b"\n\n" in data:
         return True
-    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+    if b"\r" in data and (b"\n\r\n" in data or data.count(b"\r") != data.count(b"\r\n")):
         return True
     if copy.format is Format.CSV:
-        return copy.quote.encode() in data and any(mark.replace(b'"', copy.quote.encode()) in data for mark in _SPACED)
+        return _has_blank_outside_quotes(copy, data)
     return copy.has("escape") and any(mark in data for mark in (b"\\N", b"\\\n", b"\\\r"))
+
+
+def _has_blank_outside_quotes(copy: CopyStatement, data: bytes) -> bool:
+    """Whether a blank stands between a quote and what separates the field: Redshift does not load it, Arrow would."""
+    quote, mark = copy.quote.encode(), re.escape(copy.quote).encode()
+    if quote not in data or not any(blank.replace(b'"', quote) in data for blank in _SPACED):
+        return False
+    edge = b"[\r\n" + re.escape(copy.separator).encode() + b"]"
+    return re.search(rb"(?:\A|" + edge + rb")[ \t]+" + mark + b"|" + mark + rb"[ \t]+" + edge, data) is not None
 
 
 def _parsed(copy: CopyStatement, count: int, data: bytes) -> Any:
