@@ -1,6 +1,6 @@
 """Redshift's functions and clauses: names that move to the gateway's own schema, and syntax that sqlglot rewrites."""
 
-from redshift_gateway import calls, qualify, system_tables
+from redshift_gateway import calls, drivers, qualify, system_tables
 from redshift_gateway.lexer import Kind, Token, join, literal, quote_literal, tokenize
 
 SCHEMA = "redshift_gateway"
@@ -18,7 +18,14 @@ _CATALOGUE = frozenset({"pg_table_def"}) | frozenset(
 )  # views, beside all whose names begin so: svv_
 _RENAMED = {"nvl": "coalesce"}
 _DATE_PARTS = frozenset({"dateadd", "datediff", "date_part"})
-WORDS = _SHIMS | frozenset(_RENAMED) | _CATALOGUE | calls.WORDS | {"sysdate", "top", "qualify", "duplicates"}
+WORDS = (
+    _SHIMS
+    | frozenset(_RENAMED)
+    | _CATALOGUE
+    | calls.WORDS
+    | drivers.WORDS
+    | {"sysdate", "top", "qualify", "duplicates"}
+)
 
 
 def translate(tokens: list[Token]) -> str:
@@ -26,7 +33,9 @@ def translate(tokens: list[Token]) -> str:
     words = {t.word for t in tokens}
     if words & (calls.WORDS | {"top"}):
         tokens = tokenize(join(calls.rewrite(tokens)))
-    sql = join(_functions(list(tokens)))
+    sql = join(drivers.catalogue_tables(drivers.apart(_functions(list(tokens)))))
+    if words & drivers.WORDS:
+        sql = drivers.expand_aliases(sql)
     return qualify.rewrite(sql) if "qualify" in words else sql
 
 

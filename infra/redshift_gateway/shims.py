@@ -9,13 +9,14 @@ from redshift_gateway.lexer import quote_literal
 from redshift_gateway.log import Log
 
 _LOCK = 5439_8002  # an advisory lock, so that two first sessions do not install at once
-_FILES = (
+_FILES = (  # in this order
     "shims.sql",
     "shims_loads.sql",
     "shims_tables.sql",
     "shims_append.sql",
     "shims_functions.sql",
-)  # in this order
+    "shims_catalogue.sql",
+)
 SCRIPT = "\n".join(files("redshift_gateway").joinpath(name).read_text() for name in _FILES)
 _VERSION = "Redshift gateway " + hashlib.sha256(SCRIPT.encode()).hexdigest()[:16]
 _INSTALLED = "select pg_catalog.obj_description(pg_catalog.to_regnamespace($1), 'pg_namespace')"

@@ -112,7 +112,7 @@ grant select on redshift_gateway.svv_table_info to public;
 
 -- There is no late-binding view here. https://docs.aws.amazon.com/redshift/latest/dg/PG_GET_LATE_BINDING_VIEW_COLS.html
 create or replace function redshift_gateway.pg_get_late_binding_view_cols() returns setof record
-language sql immutable as 'select null::name, null::name, null::name, null::varchar, null::int where false';
+language plpgsql immutable as 'begin return; end';
 
 -- There are no external tables. https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_EXTERNAL_COLUMNS.html
 create or replace view redshift_gateway.svv_external_columns as
