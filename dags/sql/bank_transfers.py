@@ -51,7 +51,7 @@ from airflow.sdk import task
 from living_answers.answers import answer, prove, scratch
 
 ACCOUNTS, OPENING = 4, 100
-SESSIONS, TRANSFERS, TRIES = 4, 12, 200
+SESSIONS, TRANSFERS, TRIES = 4, 8, 200
 LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 CURES = {  # isolation level, lock of the read, condition of the write
     "row locks in order": ("READ COMMITTED", "FOR UPDATE", ""),
