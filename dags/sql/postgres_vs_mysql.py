@@ -10,7 +10,7 @@ The MySQL of this run is **MariaDB**, the fork that Debian ships; where MySQL 8.
 | | PostgreSQL | MariaDB 10.11 | MySQL 8.4 |
 | --- | --- | --- | --- |
 | default isolation | READ COMMITTED | REPEATABLE READ | the same |
-| a stale write at REPEATABLE READ | error 40001 | writes over it | writes over it; MariaDB from 11.6.2 on: error 1020 |
+| a stale write at REPEATABLE READ | error 40001 | writes over it (from 11.6.2 on: error 1020) | writes over it |
 | `CREATE TABLE`, then ROLLBACK | gone | stays, with all that was open before | the same; each DDL statement alone is atomic |
 | upsert | `ON CONFLICT` | `ON DUPLICATE KEY UPDATE` | the same, `AS new` in place of `VALUES()` |
 | `RETURNING` | INSERT, UPDATE, DELETE, MERGE | INSERT, DELETE | none |
