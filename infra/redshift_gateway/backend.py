@@ -6,6 +6,7 @@ import struct
 from redshift_gateway import load_errors, wire
 from redshift_gateway.errors import GatewayError, of_postgres
 from redshift_gateway.expected import Expected
+from redshift_gateway.history import Statements
 from redshift_gateway.load import Load
 from redshift_gateway.startup import SERVER_VERSION, without_list_end
 from redshift_gateway.system_tables import Origin, SystemTables
@@ -40,6 +41,7 @@ class Backend:
         self.last_copy_count = 0
         self.last_copy_id = -1  # as pg_last_copy_id() says when there was none
         self.origin = Origin("", "")  # who the session is
+        self.statements = Statements()  # what the client has running
         self.tables = SystemTables()  # what the gateway remembers, of all its sessions
         self.redshift_connector = False  # the client is that driver
         self._frames = wire.Frames(_LOOKED_AT)
@@ -164,6 +166,7 @@ class Backend:
         self._expected.answered()
         self._set_idle()
         if self._answer is None:
+            self.statements.ended(self.tables, self.origin, int.from_bytes(self.key[:4]), failed=self.failed)
             self.hidden -= not visible
             self._tell(wire.READY)
         return frame if visible else b""

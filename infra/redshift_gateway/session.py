@@ -145,6 +145,7 @@ class Session:
         name, position = wire.cut_text(frame, 5)
         sql, rest = wire.cut_text(frame, position)
         self._portals.prepare(name, None)
+        self._backend.statements.begun(frame[position : rest - 1])
         self._note_look(name, frame[position : rest - 1])
         if not may_differ(frame[position : rest - 1]):
             self._relay(frame)
@@ -194,6 +195,7 @@ class Session:
         sql = frame[5:-1]
         if not await self._runs():
             return
+        self._backend.statements.begun(sql)
         if not may_differ(sql):
             self._backend.send(frame, wire.QUERY)
             return
