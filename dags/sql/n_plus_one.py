@@ -145,7 +145,7 @@ def n_plus_one():
             connection.execute(TABLES)
             connection.execute("ANALYZE customers, orders, notes")
             plans.steady(connection)
-            plans.show("one of the N queries", plans.explain(connection, ONE))
+            plans.show("one of the 60 queries", plans.explain(connection, ONE))
             plans.show("one query for all of them", plans.explain(connection, BATCH))
 
     @task
