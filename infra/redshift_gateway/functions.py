@@ -1,7 +1,7 @@
 """Redshift's functions and clauses: names that move to the gateway's own schema, and syntax that sqlglot rewrites."""
 
 from redshift_gateway import calls, drivers, qualify, system_tables
-from redshift_gateway.lexer import Kind, Token, join, literal, quote_literal, tokenize
+from redshift_gateway.lexer import Kind, Token, identifier, join, literal, quote_literal, tokenize
 
 SCHEMA = "redshift_gateway"
 # Functions that `shims.sql` defines: their calls are given its schema.
@@ -33,7 +33,7 @@ def translate(tokens: list[Token]) -> str:
     words = {t.word for t in tokens}
     if words & (calls.WORDS | {"top"}):
         tokens = tokenize(join(calls.rewrite(tokens)))
-    sql = join(drivers.catalogue_tables(drivers.apart(_functions(list(tokens)))))
+    sql = join(drivers.catalogue_tables(drivers.apart(_navigation(_functions(list(tokens))))))
     if words & drivers.WORDS:
         sql = drivers.expand_aliases(sql)
     return qualify.rewrite(sql) if "qualify" in words else sql
@@ -47,6 +47,21 @@ def _functions(tokens: list[Token]) -> list[Token]:
         result.append(_word(token, called, qualified, result))
         if called and token.word in _DATE_PARTS:
             _quote_date_part(tokens, position)
+    return result
+
+
+def _navigation(tokens: list[Token]) -> list[Token]:
+    """`doc[0].name` of a SUPER is `doc[0]['name']` of a jsonb. Redshift has no arrays that this could mean.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/query-super.html
+    """
+    result: list[Token] = []
+    for token in tokens:
+        inside = len(result) > 1 and result[-1].text == "." and result[-2].text == "]"
+        if inside and token.kind in (Kind.WORD, Kind.QUOTED):
+            result[-1:] = [Token(Kind.OTHER, "["), Token(Kind.STRING, quote_literal(identifier(token)))]
+            token = Token(Kind.OTHER, "]")  # noqa: PLW2901
+        result.append(token)
     return result
 
 

@@ -17,7 +17,7 @@ _MAY_DIFFER = re.compile(
     + b"|".join(
         w.encode() for w in sorted(ddl.WORDS | alter.WORDS | maintenance.WORDS | refused.WORDS | functions.WORDS)
     )
-    + rb")\b|\bsvv_|\(\s*like\b|\bauto\s+refresh\b|\(\s*max\s*\)",
+    + rb")\b|\bsvv_|\(\s*like\b|\bauto\s+refresh\b|\]\.|\(\s*max\s*\)",
     re.IGNORECASE,
 )
 _DEFINITIONS = (
