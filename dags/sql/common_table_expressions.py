@@ -12,7 +12,7 @@ volatile function. A step that writes (`DELETE ... RETURNING`) runs to its end e
 *same snapshot*, and speak to each other by RETURNING only.
 
 **This run proves**
-- *the steps give what the nested query gives*, and *what Python gives*: airlines later than the average of their airport, January;
+- *the steps give what the nested query gives*, and *the steps give what Python gives*: airlines later than the average of their airport, January;
 - *used once, it is inlined*: an Index Scan; *materialised, it reads a hundred times the pages*;
 - *used twice, it is computed once*: half the pages of the same query NOT MATERIALIZED;
 - *a volatile step is not inlined*: both readers see one random number;

@@ -1,8 +1,8 @@
 """# How do you make a slow query fast without changing its answer?
 
-**Say it.** I save its rows first, then read its plan: what is read most often, and what is read only to be thrown away. I change one thing at a time: the subquery
-that runs per row becomes a join to a group, the function leaves the column, then the index that this predicate can use. After each step
-I compare the pages, and at the end the rows, EXCEPT ALL in both directions.
+**Say it.** I save its rows, then read its plan: what is read often, and what is read to be thrown away. Then one thing at a time: the subquery per row
+becomes a join to a group, the function leaves the column, then an index. I compare pages after each step, and at the end the rows, EXCEPT ALL
+both ways.
 
 **How it works.** The query below is one that people write: who ordered in March 1997, how often, for how much. Its plan shows the three faults. Two
 SubPlans have as many loops as the join has rows, each a scan of the whole table. The scan throws nearly everything away by a *filter* on

@@ -1,7 +1,7 @@
 """# Which subquery when: scalar, IN, EXISTS, correlated, and why not NOT IN?
 
 **Say it.** EXISTS asks whether there is one; IN compares with a list; both become a semi-join and never double a row, as a join does. For "none" I write
-NOT EXISTS: NOT IN gives nothing at all once the list holds a NULL. A correlated subquery runs once per outer row unless it is rewritten as a
+NOT EXISTS: NOT IN gives nothing at all once the list holds a NULL. A correlated subquery runs once per outer row unless rewritten as a
 join to a grouped subquery.
 
 **How it works.** `x NOT IN (1, NULL)` means `x <> 1 AND x <> NULL`, and the second half is never true: for no x does the row stay. NOT EXISTS asks for a

@@ -19,7 +19,7 @@ the partition key, since each partition has an index of its own and knows only i
 - *a unique key must contain the partition key*: the error;
 - *dropping the oldest year logs a tenth of deleting it*: the session's own write-ahead log;
 - *with a CHECK in place ATTACH does not scan*: PostgreSQL says so;
-- *a row outside every range is refused*, *lands in the default*, and *the default then blocks its partition*.
+- *a row outside every range is refused*, *a row outside every range lands in the default*, and *the default then blocks its partition*.
 
 **Break it.** `function_on_key`: the report asks for `EXTRACT(YEAR FROM o_orderdate) = 1995`. `delete_rows`: the oldest year is deleted by DELETE.
 
@@ -165,13 +165,7 @@ def table_partitioning():
         naive = params["break_it"] == "delete_rows"
         dropped = logged("DELETE FROM orders WHERE o_orderdate < '1993-01-01'" if naive else "DROP TABLE orders_1992")
         pair = [deleted, dropped]
-        prove(
-            "dropping the oldest year logs a tenth of deleting it",
-            observed=pair,
-            expected=10,
-            how="times_at_least",
-            unit="bytes",
-        )
+        prove("dropping the oldest year logs a tenth of deleting it", observed=pair, expected=10, how="times_at_least")
 
     @task
     def attach_the_next_year() -> None:
@@ -182,13 +176,14 @@ def table_partitioning():
         violation = psycopg.errors.CheckViolation
         with scratch.connect() as connection:
             connection.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
-            connection.execute("CREATE TABLE year_1999 (LIKE plain)")
-            connection.execute("ALTER TABLE year_1999 ALTER o_orderdate SET NOT NULL")
+            connection.execute(
+                "CREATE TABLE year_1999 (LIKE plain); ALTER TABLE year_1999 ALTER o_orderdate SET NOT NULL"
+            )
             bounds = "CHECK (o_orderdate >= '1999-01-01' AND o_orderdate < '2000-01-01')"
             connection.execute(f"ALTER TABLE year_1999 ADD CONSTRAINT in_1999 {bounds}")
             connection.execute("SET LOCAL client_min_messages = debug1")
-            attach = "ALTER TABLE orders ATTACH PARTITION year_1999 FOR VALUES FROM ('1999-01-01') TO ('2000-01-01')"
-            connection.execute(attach)
+            bounds = "FOR VALUES FROM ('1999-01-01') TO ('2000-01-01')"
+            connection.execute(f"ALTER TABLE orders ATTACH PARTITION year_1999 {bounds}")
             connection.execute("SET LOCAL client_min_messages = notice")
             implied = [text for text in said if "implied by existing constraints" in text]
             prove("with a CHECK in place ATTACH does not scan", observed=len(implied), expected=1, unit="messages")
