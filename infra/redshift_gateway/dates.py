@@ -116,4 +116,4 @@ def automatic(text: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _known() -> list[str]:
-    return [day + time for time in _TIMES for day in (DATE, *_AUTO)]
+    return [day + time for days in ((DATE,), _AUTO) for time in _TIMES for day in days]

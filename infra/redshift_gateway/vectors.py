@@ -15,6 +15,13 @@ _GOOD: Final = {
 }  # fmt: skip
 
 
+# Dates and times as PostgreSQL and 'auto' read them; Arrow finds out whether there is such a day.
+_ISO_TIME: Final = (r"^[1-9]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?$", pa.timestamp("us"))
+_ISO: Final = {
+    "date": (r"^[1-9]\d{3}-\d\d-\d\d$", pa.date32()), "timestamp": _ISO_TIME, "timestamptz": _ISO_TIME,
+}  # fmt: skip
+
+
 def convert(rule: Rule, texts: Any) -> Any:
     """The column as it is loaded. Raises BadValueError for the first text that does not fit."""
     texts = _with_nulls(rule, texts)
@@ -42,13 +49,25 @@ def _good(rule: Rule, texts: Any) -> bool:
         return True
     if column.is_text:
         return _good_text(rule, texts)
-    if rule.reads_dates:
-        return False
+    if column.type in _ISO and (rule.reads_dates or copy.checked):
+        return _iso(rule, texts)
     if column.type == "numeric" and column.modifier >= 0:
         return _all(pc.match_substring_regex(texts, _decimals(rule)))
     if not copy.checked:
         return True  # PostgreSQL finds what is wrong
     return column.type in _GOOD and _all(pc.match_substring_regex(texts, _GOOD[column.type]))
+
+
+def _iso(rule: Rule, texts: Any) -> bool:
+    copy, (shape, kind) = rule.statement, _ISO[rule.column.type]
+    form = copy.date_format if rule.column.type == "date" else copy.time_format
+    if form not in ("", "auto") or not _all(pc.match_substring_regex(texts, shape)):
+        return False
+    try:
+        texts.cast(kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _good_text(rule: Rule, texts: Any) -> bool:
