@@ -2,7 +2,7 @@
 
 **Say it.** A materialised view stores the result of a query. Reading it costs a few pages in place of the whole join, and it is as old as its
 last refresh: nothing updates it when the tables change. I refresh it CONCURRENTLY, which needs a unique index, so that readers
-are not locked out, and I say on the dashboard as of when it is.
+are not locked out, and I show its age.
 
 **How it works.** `CREATE MATERIALIZED VIEW` runs the query once and keeps the rows in a table of its own, which can be indexed like any other.
 `REFRESH` runs the query again and puts new rows in the place of the old ones, under a lock that readers wait for. `REFRESH ... CONCURRENTLY` writes the

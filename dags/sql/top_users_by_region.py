@@ -119,18 +119,14 @@ def totals(connection: Any) -> dict[str, dict[int, Any]]:
     return found
 
 
-def rounded(share: Decimal) -> Decimal:
-    """To four places, half up, as PostgreSQL rounds."""
-    return share.quantize(Decimal("0.0001"), ROUND_HALF_UP)
-
-
 def best_of(name: str, users: dict[int, Any]) -> list[Any]:
     """The users whom fewer than N others of the region beat."""
     if not users:
         return [(name, None, None, None)]
     region = sum(users.values())
     kept = [u for u in users if sum(other > users[u] for other in users.values()) < BEST]
-    return [(name, u, users[u], rounded(users[u] / region)) for u in kept]
+    places = Decimal("0.0001")  # half up, as PostgreSQL rounds
+    return [(name, u, users[u], (users[u] / region).quantize(places, ROUND_HALF_UP)) for u in kept]
 
 
 @answer(

@@ -1,8 +1,8 @@
 """# Who had the largest transaction volume in the latest three months?
 
 **Say it.** First I ask: volume as a count or as an amount, and three months by the calendar or rolling back from today? Then: filter by a half-open
-window, group by user, and take all users with RANK up to N, so that ties at the cut are not decided by chance. "Latest" starts from a
-parameter or from the newest transaction, never from the clock in the query.
+window, group by user, and keep RANK up to N, so that ties are not cut by chance. "Latest" counts from a
+parameter, never from the clock.
 
 **How it works.** The *calendar* reading takes the three full months before the run date's month: for 15 March that is 1 December to 28 February. The *rolling*
 reading takes `run date - 3 months` up to the run date. Interval arithmetic clips to the end of shorter months: three months before 31 May are 28 February.

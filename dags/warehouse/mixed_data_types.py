@@ -2,7 +2,7 @@
 
 **Say it.** What every row has becomes a typed column with constraints. What varies goes into a JSONB document with an index, and what the business comes to rely
 on moves from there into a column. Blobs go to object storage; the database keeps a row for each, with key, size and checksum. Flexible
-does not mean unchecked: the check moves to whoever reads.
+means that the reader checks.
 
 **How it works.** One product, three kinds of data. `name` and `price` are columns: the engine refuses a price that is no number or below zero, at the time of the
 write. `attributes` is JSONB: a new attribute arrives tomorrow with no migration, and `@>` finds it through a GIN index. Nothing, though, stops
