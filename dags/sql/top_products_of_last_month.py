@@ -1,7 +1,7 @@
 """# Which five products sold best last month?
 
-**Say it.** "Last month" is the calendar month before the run date, from its first day up to, not including, the first of this month. The run date is a parameter, so a rerun gives the same rows. I ask whether "best" counts pieces or money, and what a tie at the
-fifth place does: RANK returns both, ROW_NUMBER exactly five with a rule that decides.
+**Say it.** "Last month" is the calendar month before the run date, from its first day up to, not including, the first of this month. The run date is a parameter, so a rerun gives the same rows. I ask whether "best" counts pieces or money, and what a tie
+does: RANK returns both, ROW_NUMBER five by a rule.
 
 **How it works.** The window is half open: `sold_at >= first AND sold_at < next`. It needs no last day of the month, and no
 `23:59:59.999`. Both bounds come from the parameter by `date_trunc`, so January looks back into the year before. `CURRENT_DATE` in the query would

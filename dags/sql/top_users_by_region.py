@@ -113,7 +113,7 @@ def totals(connection: Any) -> dict[str, dict[int, Any]]:
     """Each region's users with their totals, added up in Python; a region without any has an empty one."""
     names = dict(connection.execute("SELECT region_id, name FROM regions"))
     region_of = dict(connection.execute("SELECT user_id, region_id FROM users"))
-    found: dict[str, dict[int, Any]] = {name: defaultdict(int) for name in names.values()}
+    found = {name: defaultdict(int) for name in names.values()}
     for user, amount in connection.execute("SELECT user_id, amount FROM transactions"):
         found[names[region_of[user]]][user] += amount
     return found
@@ -121,12 +121,11 @@ def totals(connection: Any) -> dict[str, dict[int, Any]]:
 
 def best_of(name: str, users: dict[int, Any]) -> list[Any]:
     """The users whom fewer than N others of the region beat."""
-    if not users:
-        return [(name, None, None, None)]
     region = sum(users.values())
     kept = [u for u in users if sum(other > users[u] for other in users.values()) < BEST]
     places = Decimal("0.0001")  # half up, as PostgreSQL rounds
-    return [(name, u, users[u], (users[u] / region).quantize(places, ROUND_HALF_UP)) for u in kept]
+    best = [(name, u, users[u], (users[u] / region).quantize(places, ROUND_HALF_UP)) for u in kept]
+    return best or [(name, None, None, None)]
 
 
 @answer(
@@ -190,8 +189,7 @@ def top_users_by_region():
             shares = connection.execute(TOTALS + RANK + SHARES).fetchall()
             lateral = connection.execute(TOTALS + LATERAL, {"best": BEST}).fetchall()
             numbered = connection.execute(QUERIES["row_number"], {"best": BEST}).fetchall()
-        all_of_them = subtotals.pop(None)
-        sums = [sum(subtotals.values()), all_of_them]
+        sums = [subtotals.pop(None), sum(subtotals.values())]
         prove("the regions' totals add up to all transactions", observed=sums, expected=[grand, grand])
         off = max(abs(float(share) - 1) for _, share in shares)
         prove("the shares of a region add up to one", observed=off, expected=0.01, how="at_most")
