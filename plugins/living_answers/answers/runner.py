@@ -49,12 +49,17 @@ class Runner:
 
 
 def verify(
-    runner: CanRun, answers: Iterable[Declaration], jobs: int, missing: Callable[[Declaration], Collection[str]]
+    runner: CanRun,
+    answers: Iterable[Declaration],
+    jobs: int,
+    missing: Callable[[Declaration], Collection[str]],
+    as_it_is: bool | None = None,
 ) -> Iterator[Judgement]:
     """Run every counterexample, then every answer as it is, ``jobs`` at a time; yield each judgement as it comes.
 
     So the last thing that a verified answer did was to prove its point. ``missing`` names the engines that an answer
-    needs and that cannot be had: it is then not run, which is neither green nor red.
+    needs and that cannot be had: it is then not run, which is neither green nor red. ``as_it_is`` leaves out the
+    counterexamples if true, the answers themselves if false.
     """
     wanted = list(answers)
     lacking = {answer.dag_id: tuple(missing(answer)) for answer in wanted}
@@ -63,7 +68,9 @@ def verify(
             yield Judgement(answer.dag_id, None, (), (), lacking[answer.dag_id])
     able = [answer for answer in wanted if not lacking[answer.dag_id]]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        for pairs in ([(answer, way) for answer in able for way in answer.breaks], [(answer, None) for answer in able]):
+        broken = [(answer, way) for answer in able for way in answer.breaks if as_it_is is not True]
+        whole = [(answer, None) for answer in able if as_it_is is not False]
+        for pairs in (broken, whole):
             for done in as_completed([pool.submit(_run, runner, answer, way) for answer, way in pairs]):
                 yield done.result()
 

@@ -29,6 +29,10 @@ def verify(
     area: Annotated[list[str] | None, typer.Option(help="only these areas")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=8, help="runs at a time")] = 4,
     local: Annotated[bool, typer.Option("--local", help="in processes of its own, without the scheduler")] = False,
+    as_it_is: Annotated[
+        bool | None,
+        typer.Option("--as-it-is/--broken", help="only the answers themselves, or only the counterexamples"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object, nothing else")] = False,
 ) -> None:
     """Run every counterexample and every answer; green only if all do just what they promise."""
@@ -38,7 +42,7 @@ def verify(
     judged: list[Judgement] = []
     missing = set(platform.missing_engines(engine for answer in answers for engine in answer.engines))
     with _runner(local, jobs) as runner:
-        for judgement in verify_all(runner, answers, jobs, lambda answer: missing & set(answer.engines)):
+        for judgement in verify_all(runner, answers, jobs, lambda answer: missing & set(answer.engines), as_it_is):
             judged.append(judgement)
             if not as_json:
                 print_judgement(judgement)
