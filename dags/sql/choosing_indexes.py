@@ -16,7 +16,7 @@ with them.
 | lower(x) = ... | on the expression | a function hides the column from a plain index |
 | a range in a table that grows in that order | BRIN | the smallest and largest value of each block of pages: 24 kB for everything |
 | = only | hash | no order, one column; seldom worth it against B-tree |
-| a moment lies within a range | GiST | ranges overlap, they do not sort |
+| a moment lies within a range | GiST | a sort order finds no overlap; GiST keeps the bounds of each page's ranges |
 | JSON contains, words of a text | GIN | an entry for each element |
 
 A B-tree is sorted by its first column. Asked for the second alone, PostgreSQL before 18 read the whole index or the table. Since 18 it can *skip*: for each

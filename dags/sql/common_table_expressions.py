@@ -19,17 +19,18 @@ volatile function. A step that writes (`DELETE ... RETURNING`) runs to its end e
 - *the main query does not see what a step deletes*: the count in the same statement is that before;
 - *no row is lost between delete and archive*: another session commits an old row meanwhile.
 
-**Break it.** `materialized`: somebody writes MATERIALIZED, "to compute it only once". `two_statements`: archive by INSERT ... SELECT, then DELETE with the same WHERE.
+**Break it.** `materialized`: somebody writes MATERIALIZED, "to compute it only once".
+`two_statements`: archive by INSERT ... SELECT, then DELETE with the same WHERE.
 
-**Where this stops.** "Break the query into subqueries and it gets faster" is true for readers and for steps that are used twice; else plans are the same, or worse where
-the engine materialises. Before version 12 every CTE was a fence, and old advice knows only that. A temporary table is the third way: it can be indexed
-and analysed. Redshift, Snowflake and BigQuery decide by themselves; BigQuery may run a CTE once per reference. Recursion: `recursive_cte`.
+**Where this stops.** "Break the query into subqueries and it gets faster" is true for readers and for steps that are used twice; else plans
+are the same, or worse where the engine materialises. Before version 12 every CTE was a fence, and old advice knows only that. A temporary table
+is the third way: it can be indexed and analysed. Redshift and Snowflake decide by themselves; BigQuery documents one run for each reference. Recursion: `recursive_hierarchy`.
 
 **Sources.** PostgreSQL: [WITH queries](https://www.postgresql.org/docs/18/queries-with.html), with
 [materialisation](https://www.postgresql.org/docs/18/queries-with.html#QUERIES-WITH-CTE-MATERIALIZATION) and
 [data-modifying statements](https://www.postgresql.org/docs/18/queries-with.html#QUERIES-WITH-MODIFYING);
 [release notes of version 12](https://www.postgresql.org/docs/release/12.0/). BigQuery:
-[non-recursive CTEs](https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#non_recursive_cte).
+[WITH clause](https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#with_clause).
 """
 
 from __future__ import annotations

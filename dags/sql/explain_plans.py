@@ -9,7 +9,8 @@ Scan), index pages only (Index Only Scan), or many rows by an index in the order
 two inputs: Nested Loop asks the inner side once for each outer row, good for few; Hash Join builds a table of the smaller side in memory, good for
 many rows and `=`; Merge Join walks two sorted inputs. The planner chooses by cost, and cost by how many rows it *expects*, from what ANALYZE
 sampled: the commonest values of each column and a histogram of the others. Rows are shown **for one loop** (PostgreSQL 18 with two decimals), so the
-inner side of a loop looks harmless until it is multiplied. Buffers of a node **contain** those below it.
+inner side of a loop looks harmless until it is multiplied. Buffers of a node **contain** those below it
+(since version 18 ANALYZE shows them without being asked).
 
 **This run proves**
 - *each way to read and to join, in a plan of its own*: four kinds of scan, three of join;

@@ -15,8 +15,8 @@ DISTINCT, ORDER BY. Nearly every error of a grouped query is a name used before 
 | 42803 aggregates cannot be nested | one grouping makes one level | a subquery |
 | 42P20 window functions not allowed in WHERE | windows come after it | a subquery, or QUALIFY where there is one |
 
-"Determined by the key" is allowed: grouped by the primary key, PostgreSQL and MySQL take any column of that table; MariaDB's
-strict mode does not. And one trap gives no error: `GROUP BY city` means the table's column, even where SELECT names an expression so.
+"Determined by the key" is allowed: grouped by the primary key, PostgreSQL and MySQL take any column of that table; MariaDB
+under ONLY_FULL_GROUP_BY does not. And one trap gives no error: `GROUP BY city` means the table's column, even where SELECT names an expression so.
 
 **This run proves**
 - *each broken query has its SQLSTATE*, and *each repair gives the right rows*, against plain Python;
@@ -29,13 +29,14 @@ strict mode does not. And one trap gives no error: `GROUP BY city` means the tab
 expression's alias is the name of a column, and the groups are those of the column.
 
 **Where this stops.** SQLite documents one exception: with a single min() or max(), its bare columns come from that row; no other
-engine of these promises it. MySQL 8.4 has ONLY_FULL_GROUP_BY by default, MariaDB has not; `ANY_VALUE()` says that any value will do.
+engine of these promises it. MySQL 8.4 has ONLY_FULL_GROUP_BY by default, MariaDB has not; `ANY_VALUE()` (MySQL, and
+PostgreSQL since 16) says that any value will do.
 
 **Sources.** PostgreSQL: [GROUP BY](https://www.postgresql.org/docs/18/sql-select.html#SQL-GROUPBY),
 [error codes](https://www.postgresql.org/docs/18/errcodes-appendix.html). MySQL:
 [handling of GROUP BY](https://dev.mysql.com/doc/refman/8.4/en/group-by-handling.html). MariaDB:
 [SQL_MODE](https://mariadb.com/kb/en/sql-mode/). SQLite:
-[bare columns](https://www.sqlite.org/lang_select.html#bare_columns_in_an_aggregate_query).
+[bare columns](https://www.sqlite.org/lang_select.html#bareagg).
 """
 
 from __future__ import annotations

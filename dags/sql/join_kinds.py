@@ -1,7 +1,8 @@
 """# What do the kinds of join do to the number of rows?
 
 **Say it.** Inner keeps the pairs that match; left keeps every left row, with NULLs where nothing matches; full keeps both sides; cross takes every
-pair. A key that occurs twice on each side gives four rows, so a SUM after a join can count an amount twice. NULL matches nothing. A WHERE on the outer side undoes a left join.
+pair. A key that occurs twice on each side gives four rows, so a SUM after a join can count an amount twice. NULL matches nothing. A WHERE on
+the right side undoes a left join.
 
 **How it works.** Read every join as a filter over all pairs: `ON` decides which pairs stay, and the *kind* decides which rows that stayed without a
 partner come back with NULLs. `WHERE` runs after that: a condition on a column of the NULLed side is not true for NULL, so it throws out the rows

@@ -23,8 +23,9 @@ it may ask for at most three times the pages of the examiner's own solution. Pag
 pass.
 
 **Where this stops.** A grader sees rows and pages. A person also hears whether you asked what "latest" means, named the grain, and
-said what an index costs. A read-only transaction still lets a
-submission write temporary tables. The budget is relative to one solution on one distribution of data; three times leaves room for another idea.
+said what an index costs. A read-only transaction creates no
+table, but it may write to temporary tables that are there already.
+The budget is relative to one solution on one distribution of data; three times leaves room for another idea.
 
 **Sources.** PostgreSQL: [EXPLAIN](https://www.postgresql.org/docs/18/using-explain.html),
 [NOT IN](https://www.postgresql.org/docs/18/functions-subquery.html#FUNCTIONS-SUBQUERY-NOTIN),

@@ -10,7 +10,7 @@ database is a network away. The ways to load customers with their orders:
 | way | statements | rows sent | good for |
 | --- | --- | --- | --- |
 | lazy, or a loop | 1 + N | each once | one parent |
-| `selectinload` | 2, one more for each 500 parents | each once | collections |
+| `selectinload` | 2, and one more for each further 500 parents | each once | collections |
 | `joinedload` | 1 | the parent again with each child | many-to-one |
 | one join with GROUP BY | 1 | a row for each parent | when sums are wanted, not objects |
 

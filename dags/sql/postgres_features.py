@@ -12,7 +12,7 @@ streaming COPY, DDL that rolls back, and extensions that add all this without a 
 | array + GIN | a link table for tags | no foreign key on elements |
 | range + `EXCLUDE` | "check, then insert", which races | `[)` bounds, so that neighbours do not overlap; PostgreSQL 18 also has `WITHOUT OVERLAPS` |
 | partial index | a second table for the few hot rows | the query must imply the index's WHERE |
-| row-level security | a WHERE in every query of the program | owners and superusers pass it by, unless FORCE |
+| row-level security | a WHERE in every query of the program | superusers and BYPASSRLS always pass it by, the owner unless FORCE |
 | `NOTIFY` | polling, a small broker | sent at COMMIT; who does not listen misses it: a doorbell, not a queue |
 | logical decoding | triggers that write change tables | see `change_data_capture` |
 | COPY | rows one by one | see `indexes_and_bulk_loads` |

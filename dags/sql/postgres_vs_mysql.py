@@ -15,7 +15,7 @@ The MySQL of this run is **MariaDB**, the fork that Debian ships; where MySQL 8.
 | upsert | `ON CONFLICT` | `ON DUPLICATE KEY UPDATE` | the same, `AS new` in place of `VALUES()` |
 | `RETURNING` | INSERT, UPDATE, DELETE, MERGE | INSERT, DELETE | none |
 | partial index, index on an expression | both | neither, a generated column instead | expressions only |
-| `JSON` | json and binary jsonb, GIN | text with a check | binary, indexed by generated columns |
+| `JSON` | json and binary jsonb, GIN | text with a check | binary, indexed by generated columns or multi-valued indexes |
 | old versions of a row | in the table, until VACUUM | in the undo log, until the purge | the same |
 | changes for CDC | logical decoding, a slot keeps the log | row events in the binary log, kept by time | the same |
 | table | heap, all indexes alike | clustered by the primary key | the same |
@@ -25,7 +25,8 @@ The MySQL of this run is **MariaDB**, the fork that Debian ships; where MySQL 8.
 - *a CREATE TABLE rolled back*: in MariaDB it stays, and so does the row that was inserted before it;
 - *each refuses the other's upsert*, and *its own upsert leaves the same rows*;
 - *what only PostgreSQL has*: UPDATE ... RETURNING, partial and expression indexes, a JSON type of its own;
-- *PostgreSQL refuses what MariaDB converts*: `1 = '1abc'`, `'a' = 'A'`, `1 / 2` and `'a' || 'b'`;
+- *PostgreSQL refuses what MariaDB converts*: `1 = '1abc'` is an error in the one, true in the other; `'a' = 'A'`, `1 / 2` and
+  `'a' || 'b'` are false, 0 and 'ab' in PostgreSQL, and true, 0.5 and 0 in MariaDB;
 - *text does not become a number*: in strict mode, both refuse 'abc' for an integer column;
 - *row events for change data capture*: the binary log has the table's rows.
 

@@ -24,7 +24,7 @@ taken out. A query of a few pages that a loop sends hundreds of times stands abo
 **Break it.** `expression`: the predicate hides the column in an expression. `star`: SELECT * asks for columns that the index lacks. `per_row`: the
 subquery stays correlated.
 
-**Where this stops.** Few pages are not always little time: a sort in memory reads none. Each index costs every write, see `index_slowdown`; a statement
+**Where this stops.** Few pages are not always little time: a sort in memory reads none. Each index costs every write, see `indexes_that_slow`; a statement
 of which only the parameters differ may still have two plans. The notes say that indexes optimise queries: they do for selective predicates
 that match them.
 

@@ -4,11 +4,13 @@
 path along. If the data may hold a cycle, CYCLE or a check of the path ends it; without one the query never ends, and a depth limit
 only hides that.
 
-**How it works.** The first SELECT (the anchor) gives the start. The second is run again and again on the rows that the last round added, not on all of them; so each
-level of the tree is one round, and the result comes level by level. UNION ALL keeps every path; UNION removes rows that are equal in *all* columns, and with a depth
+**How it works.** The first SELECT (the anchor) gives the start. The second is run again and again on the rows that the last round added,
+not on all of them; so each level of the tree is one round, and the result comes level by level.
+UNION ALL keeps every path; UNION removes rows that are equal in *all* columns, and with a depth
 or a path among them no two ever are, so it does not stop a cycle.
 
-`CYCLE employee SET is_cycle USING path` (SQL:1999, PostgreSQL 14 and newer) keeps the path itself and marks the row that closes a ring; that row is shown once
+`CYCLE employee SET is_cycle USING path` (SQL:1999, this short form SQL:2023; PostgreSQL 14 and newer) keeps the path itself
+and marks the row that closes a ring; that row is shown once
 and not followed. `SEARCH DEPTH FIRST BY` adds a column to sort by, so that each employee stands below his manager. Whether the manager is in the answer is
 decided by the anchor: his row, or the rows that name him.
 

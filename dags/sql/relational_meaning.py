@@ -24,8 +24,8 @@ have an order; and NULL brings a third truth value, by which a row is not even e
 **Break it.** `bag`: projection keeps its doubled tuples, as SELECT does, and is no relation any more.
 
 **Where this stops.** "Relation" is not "relationship": that word is the entity-relationship model's (Chen 1976), where relationships
-are drawn between entities. Full relational purity has no NULL and no row order at all; SQL's ORDER BY gives a list, the one result that is
-no relation, so it may stand only at the end. In the notes the word invites the explanation by foreign keys; that one is wrong.
+are drawn between entities. The model of 1970 has no NULL, which Codd added later, and no row order at all; SQL's ORDER BY gives a list, which
+is no relation, so only the last ORDER BY of a query promises an order. In the notes the word invites the explanation by foreign keys; that one is wrong.
 
 **Sources.** Codd, [A Relational Model of Data for Large Shared Data Banks](https://doi.org/10.1145/362384.362685). Chen,
 [The Entity-Relationship Model](https://doi.org/10.1145/320434.320440). PostgreSQL:

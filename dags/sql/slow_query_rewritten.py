@@ -2,7 +2,7 @@
 
 **Say it.** Read the plan from the node that costs most, change that, check that the rows are the same, and measure again. A subquery that
 runs for each row becomes a grouped join or a window; a function around a column becomes a range that an index can serve. I
-compare results by EXCEPT both ways first.
+compare results by EXCEPT ALL both ways first.
 
 **How it works.** The query wants the orders of March 1995 that are above their customer's average. As written, it has two faults. `TO_CHAR(o_orderdate, ...)` hides
 the column, so no index can find the month, and the planner must guess how many rows pass. And the average is a correlated subquery: the whole

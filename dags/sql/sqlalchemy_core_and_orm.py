@@ -25,7 +25,8 @@ row. `formatted`: the name is pasted into the SQL by an f-string, and the inject
 
 **Where this stops.** The statement count is the client's: what the server then does, its own plans tell. An async engine has the
 same parts (`create_async_engine`), but lazy loading does not work there without care. Behind PgBouncer in transaction mode use
-`NullPool`, and mind prepared statements. After a fork, dispose of the parent's engine: two processes must not share a socket.
+`NullPool`, and mind prepared statements. After a fork, call
+`engine.dispose(close=False)` in the child: two processes must not share a socket.
 
 **Sources.** SQLAlchemy: [unified tutorial](https://docs.sqlalchemy.org/en/20/tutorial/index.html),
 [connection pooling](https://docs.sqlalchemy.org/en/20/core/pooling.html),

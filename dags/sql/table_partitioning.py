@@ -23,7 +23,7 @@ the partition key, since each partition has an index of its own and knows only i
 
 **Break it.** `function_on_key`: the report asks for `EXTRACT(YEAR FROM o_orderdate) = 1995`. `delete_rows`: the oldest year is deleted by DELETE.
 
-**Where this stops.** Below some ten million rows, or a table that fits in memory, partitioning mostly costs. Hundreds of partitions are fine, many
+**Where this stops.** While the table fits in memory, partitioning mostly costs (the manual's rule of thumb). Hundreds of partitions are fine, many
 thousands make planning slow. DELETE also leaves dead rows to VACUUM. DETACH CONCURRENTLY spares the lock on the parent, but not with a default
 partition. Redshift has no partitions of its own tables: sort keys and zone maps there, partitions for Spectrum's files.
 

@@ -1,6 +1,7 @@
 """# Which five products sold best last month?
 
-**Say it.** "Last month" is the calendar month before the run date, from its first day up to, not including, the first of this month. The run date is a parameter, so a rerun gives the same rows. I ask whether "best" counts pieces or money, and what a tie
+**Say it.** "Last month" is the calendar month before the run date, from its first day up to, not including, the first of this month.
+The run date is a parameter, so a rerun gives the same rows. I ask whether "best" counts pieces or money, and what a tie
 does: RANK returns both, ROW_NUMBER five by a rule.
 
 **How it works.** The window is half open: `sold_at >= first AND sold_at < next`. It needs no last day of the month, and no

@@ -26,7 +26,8 @@ order saves a sort. That is why the notes' heading, performance optimisation, fi
 - *the window reads the table once*, *the subquery reads it once for each row*, *the self-join makes a pair for each earlier row*: from the plans;
 - *each further window sorts again*; *an index in the window's order saves the sort*.
 
-**Break it.** `default_frame`: the running total leaves the frame out. `rank_for_row_number`: the latest payment is the one with rank 1, and two payments of the last day share it.
+**Break it.** `default_frame`: the running total leaves the frame out. `rank_for_row_number`: the latest payment is the one with rank 1,
+and two payments of the last day share it.
 
 **Where this stops.** A single partition larger than `work_mem` is sorted on disk. For the latest row of few groups DISTINCT ON or LATERAL with an index reads less.
 Redshift wants an explicit ROWS frame whenever an aggregate has an ORDER BY, and so spares its users the default.
@@ -35,7 +36,7 @@ Redshift wants an explicit ROWS frame whenever an aggregate has an ORDER BY, and
 [tutorial](https://www.postgresql.org/docs/18/tutorial-window.html),
 [frames](https://www.postgresql.org/docs/18/sql-expressions.html#SYNTAX-WINDOW-FUNCTIONS),
 [NULLs in ORDER BY](https://www.postgresql.org/docs/18/queries-order.html). Redshift:
-[window function syntax](https://docs.aws.amazon.com/redshift/latest/dg/r_Window_function_synopsis.html).
+[window function syntax](https://docs.aws.amazon.com/redshift/latest/dg/c_Window_functions.html).
 """
 
 from __future__ import annotations
