@@ -22,9 +22,9 @@ volatile function. A step that writes (`DELETE ... RETURNING`) runs to its end e
 **Break it.** `materialized`: somebody writes MATERIALIZED, "to compute it only once".
 `two_statements`: archive by INSERT ... SELECT, then DELETE with the same WHERE.
 
-**Where this stops.** "Break the query into subqueries and it gets faster" is true for readers and for steps that are used twice; else plans
-are the same, or worse where the engine materialises. Before version 12 every CTE was a fence, and old advice knows only that. A temporary table
-is the third way: it can be indexed and analysed. Redshift and Snowflake decide by themselves; BigQuery documents one run for each reference. Recursion: `recursive_hierarchy`.
+**Where this stops.** "Break the query into subqueries and it gets faster" is true for readers and for steps that are used twice; else plans are the same, or
+worse where the engine materialises. Before version 12 every CTE was a fence, and old advice knows only that. A temporary table is the third way: it can be
+indexed and analysed. Redshift and Snowflake decide by themselves; BigQuery documents one run for each reference. Recursion: `recursive_hierarchy`.
 
 **Sources.** PostgreSQL: [WITH queries](https://www.postgresql.org/docs/18/queries-with.html), with
 [materialisation](https://www.postgresql.org/docs/18/queries-with.html#QUERIES-WITH-CTE-MATERIALIZATION) and

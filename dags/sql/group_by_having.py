@@ -1,7 +1,7 @@
 """# How do grouping, HAVING and the kinds of COUNT treat rows and NULLs?
 
 **Say it.** WHERE filters rows before they are grouped, HAVING filters groups after. COUNT(*) counts rows, COUNT(column) values
-that are not NULL, COUNT(DISTINCT column) different ones. Aggregates skip NULLs, while GROUP BY makes one group of them. ROLLUP adds
+that are not NULL, COUNT(DISTINCT column) different ones. Aggregates skip NULLs (array_agg keeps them), while GROUP BY makes one group of them. ROLLUP adds
 subtotals; GROUPING tells their NULL from one in the data.
 
 **How it works.** A query is evaluated in this order: FROM, WHERE, GROUP BY, aggregates, HAVING, window functions, SELECT, ORDER BY. So WHERE cannot see

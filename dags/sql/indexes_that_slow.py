@@ -5,12 +5,12 @@ every write maintains. So it slows loads, loses to a scan when most rows match, 
 tempt the planner into a bad plan.
 
 **How it works.** A lookup goes from the root by inner pages to a leaf, three or four pages for millions of keys, and then to the row's page in the table.
-That last step is the price: rows that lie next to each other in the index lie anywhere in the table, so a range of 46,000 keys is 46,000 visits,
-where a scan reads every page once. On the writing side each INSERT adds an entry to *every* index and logs it. An UPDATE in PostgreSQL writes a new
-version of the row; if no indexed column changed (those of a BRIN aside) and the page has room, the new version stays in the page and no index
-hears of it (a *heap-only tuple*, HOT). One index on the column that changes, and all indexes get a new entry for each update. The old entries
-stay until VACUUM, and the pages that they filled are not given back to the disk: that is bloat. And with `ORDER BY id LIMIT 10` the planner may walk the index on `id`, hoping to meet ten matches
-soon: it assumes that matches are spread evenly. When they are all at the end, it reads nearly everything, one row at a time.
+That last step is the price: rows that lie next to each other in the index lie anywhere in the table, so a range of 46,000 keys is 46,000 visits, where a scan
+reads every page once. On the writing side each INSERT adds an entry to *every* index and logs it. An UPDATE in PostgreSQL writes a new version of the row; if
+no indexed column changed (those of a BRIN aside) and the page has room, the new version stays in the page and no index hears of it (a *heap-only tuple*,
+HOT). One index on the column that changes, and all indexes get a new entry for each update. The old entries stay until VACUUM, and the pages that they filled
+are not given back to the disk: that is bloat. And with `ORDER BY id LIMIT 10` the planner may walk the index on `id`, hoping to meet ten matches soon: it
+assumes that matches are spread evenly. When they are all at the end, it reads nearly everything, one row at a time.
 
 **This run proves**
 - *one index makes the load log a third more*, and *six make it three times as much again*: bytes of write-ahead log for the same 20,000 rows;

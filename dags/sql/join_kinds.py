@@ -21,8 +21,8 @@ The two tables of this run: customers 1 Ann, 2 Bob, 3 Cid, NULL Eve, and a secon
 
 **Break it.** `filter_in_where`: the condition on the order stands in WHERE. `join_then_sum`: orders and payments are joined, then summed.
 
-**Where this stops.** `NATURAL JOIN` joins by whatever columns share a name, and breaks when someone adds one: do not. `USING` merges the two keys into one column,
-whose value in a full join is the one that is there. `LATERAL` joins to a subquery that sees the left row (see `subquery_forms`). How a join is
+**Where this stops.** `NATURAL JOIN` joins by whatever columns share a name, and breaks when someone adds one: do not. `USING` merges the two keys into one
+column, whose value in a full join is the one that is there. `LATERAL` joins to a subquery that sees the left row (see `subquery_forms`). How a join is
 *executed* (nested loop, hash, merge) is another question: `explain_plans`.
 
 **Sources.** PostgreSQL: [joined tables](https://www.postgresql.org/docs/18/queries-table-expressions.html#QUERIES-JOIN),

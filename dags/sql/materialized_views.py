@@ -4,10 +4,10 @@
 last refresh: nothing updates it when the tables change. I refresh it CONCURRENTLY, which needs a unique index, so that readers
 are not locked out, and I show its age.
 
-**How it works.** `CREATE MATERIALIZED VIEW` runs the query once and keeps the rows in a table of its own, which can be indexed like any other.
-`REFRESH` runs the query again and puts new rows in the place of the old ones, under a lock that readers wait for. `REFRESH ... CONCURRENTLY` writes the
-result aside, compares it with what is there by the unique index, and then inserts, updates and deletes only the differences; readers go on
-and see the old rows until it commits. It does more work in all, but writes less where little has changed.
+**How it works.** `CREATE MATERIALIZED VIEW` runs the query once and keeps the rows in a table of its own, which can be indexed like any other. `REFRESH` runs
+the query again and puts new rows in the place of the old ones, under a lock that readers wait for. `REFRESH ... CONCURRENTLY` writes the result aside,
+compares it with what is there by the unique index (on plain columns, over all rows), and then inserts, updates and deletes only the differences; readers go
+on and see the old rows until it commits. It does more work in all, but writes less where little has changed.
 
 **This run proves**
 - *the view holds what the query gives*: revenue by month and market segment, all rows;

@@ -28,9 +28,9 @@ streaming COPY, DDL that rolls back, and extensions that add all this without a 
 **Break it.** `arrow`: the document is asked by `->>`, and all of the table is read. `check_first`: the program looks for an overlap, then
 inserts; two sessions at once book the room twice.
 
-**Where this stops.** Each has its price: GIN makes writes slower (it has a pending list for that), policies are applied to every
-query and can hide an index's use, a forgotten slot fills the disk. Policies here go by a session setting, as poolers share one role;
-`TO role` works alike. That PostgreSQL *can* be your queue, search and document store is a good start, not a law.
+**Where this stops.** Each has its price: GIN makes writes slower (it has a pending list for that), policies are applied to every query and can hide an
+index's use, a forgotten slot fills the disk. Policies here go by a session setting, as poolers share one role (in transaction mode by SET LOCAL, or the next
+client inherits it); `TO role` works alike. That PostgreSQL *can* be your queue, search and document store is a good start, not a law.
 
 **Sources.** PostgreSQL: [jsonb indexing](https://www.postgresql.org/docs/18/datatype-json.html#JSON-INDEXING),
 [exclusion constraints](https://www.postgresql.org/docs/18/ddl-constraints.html#DDL-CONSTRAINTS-EXCLUSION),

@@ -1,8 +1,7 @@
 """# Who works below a given manager? (recursive query)
 
-**Say it.** A recursive CTE starts with the manager's direct reports, and joins the table to what was found last until nothing new comes. I carry the depth and the
-path along. If the data may hold a cycle, CYCLE or a check of the path ends it; without one the query never ends, and a depth limit
-only hides that.
+**Say it.** A recursive CTE starts with the manager's direct reports, and joins the table to what was found last until nothing new comes. I carry the depth
+and the path along. If the data may hold a cycle, CYCLE or a check of the path ends it; without one the query never ends, and a depth limit only hides that.
 
 **How it works.** The first SELECT (the anchor) gives the start. The second is run again and again on the rows that the last round added,
 not on all of them; so each level of the tree is one round, and the result comes level by level.

@@ -4,9 +4,9 @@
 runs for each row becomes a grouped join or a window; a function around a column becomes a range that an index can serve. I
 compare results by EXCEPT ALL both ways first.
 
-**How it works.** The query wants the orders of March 1995 that are above their customer's average. As written, it has two faults. `TO_CHAR(o_orderdate, ...)` hides
-the column, so no index can find the month, and the planner must guess how many rows pass. And the average is a correlated subquery: the whole
-table is read again for every order of the month.
+**How it works.** The query wants the orders of March 1995 that are above their customer's average. As written, it has two faults. `TO_CHAR(o_orderdate, ...)`
+hides the column, so no index can find the month, and the planner must guess how many rows pass. And the average is a correlated subquery: the whole table is
+read again for every order of the month.
 
 The plan says which fault matters. The subquery's scan has hundreds of loops; nearly all pages are read there. Repairing the predicate alone
 changes almost nothing, so it is the wrong first step, however ugly it looks. Either an index on the customer makes each loop cheap, or the

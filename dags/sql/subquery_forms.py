@@ -22,9 +22,9 @@ group: a correlated COUNT gives 0, the left-joined one NULL.
 
 **Break it.** `not_in`: who has no order, by NOT IN. `join_for_in`: who has an order, by a join without DISTINCT.
 
-**Where this stops.** That IN and EXISTS are the same holds for PostgreSQL, Oracle, SQL Server and MySQL since 8.0.16; old advice says otherwise. With few outer rows
-and an index on the inner column, the correlated form is the faster one, since it reads a handful of pages where the join groups everything.
-If the column is declared NOT NULL, NOT IN is right, and the day somebody drops the constraint it is not. Redshift refuses some correlated subqueries.
+**Where this stops.** That IN and EXISTS are the same holds for PostgreSQL, Oracle, SQL Server and MySQL since 8.0.16; old advice says otherwise. With few
+outer rows and an index on the inner column, the correlated form is the faster one, since it reads a handful of pages where the join groups everything. If the
+column is declared NOT NULL, NOT IN is right, and the day somebody drops the constraint it is not. Redshift refuses some correlated subqueries.
 
 **Sources.** PostgreSQL: [subquery expressions](https://www.postgresql.org/docs/18/functions-subquery.html),
 [scalar subqueries](https://www.postgresql.org/docs/18/sql-expressions.html#SQL-SYNTAX-SCALAR-SUBQUERIES),

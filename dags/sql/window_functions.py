@@ -29,8 +29,8 @@ order saves a sort. That is why the notes' heading, performance optimisation, fi
 **Break it.** `default_frame`: the running total leaves the frame out. `rank_for_row_number`: the latest payment is the one with rank 1,
 and two payments of the last day share it.
 
-**Where this stops.** A single partition larger than `work_mem` is sorted on disk. For the latest row of few groups DISTINCT ON or LATERAL with an index reads less.
-Redshift wants an explicit ROWS frame whenever an aggregate has an ORDER BY, and so spares its users the default.
+**Where this stops.** A single partition larger than `work_mem` is sorted on disk. For the latest row of few groups DISTINCT ON or LATERAL with an index reads
+less. Redshift wants an explicit ROWS frame whenever an aggregate has an ORDER BY, and so spares its users the default.
 
 **Sources.** PostgreSQL: [window functions](https://www.postgresql.org/docs/18/functions-window.html),
 [tutorial](https://www.postgresql.org/docs/18/tutorial-window.html),
