@@ -1,4 +1,4 @@
-"""Redshift's functions and clauses: names that move to the gateway's own schema, and syntax that sqlglot rewrites."""
+"""Redshift's functions and clauses: names that move to the gateway's own schema, and what is written otherwise."""
 
 from redshift_gateway import calls, drivers, qualify, system_tables
 from redshift_gateway.lexer import Kind, Token, identifier, join, literal, quote_literal, tokenize

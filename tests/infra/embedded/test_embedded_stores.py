@@ -56,6 +56,8 @@ def test_postgres_starts_below_a_folder_that_others_cannot_enter(tmp_path: Path)
         service.ready()
         with psycopg.connect(service.url("someone", service.roles[0])) as connection:
             assert connection.execute("select current_user").fetchone() == ("someone",)
+            found = connection.execute("select calls from pg_stat_statements where query = 'select current_user'")
+            assert found.fetchone() == (1,)
     finally:
         service.stop()
 
