@@ -110,6 +110,10 @@ def test_the_search_finds_what_is_planted(canary: dict[str, str], searches: Sear
 
 
 def test_the_search_of_command_lines_finds_what_is_planted() -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)", CANARY]) as process:
-        assert search.in_command_lines([process.pid], {"canary": CANARY}) != []
+    command = [sys.executable, "-c", "print(flush=True); import time; time.sleep(30)", CANARY]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it runs now: while it starts, its command line may still be empty
+        found = search.in_command_lines([process.pid], {"canary": CANARY})
         process.kill()
+    assert found != []
