@@ -56,7 +56,7 @@ SPOTS = {
     "memory": "sort: blocks spilled",
     "lock": "write: waited",
 }
-FLOORS = {"waited": 0.15, "computed": 0.05, "blocks read": 500, "blocks spilled": 20}  # less than this is nothing
+FLOORS = {"waited": 0.15, "computed": 0.02, "blocks read": 500, "blocks spilled": 20}  # less than this is nothing
 JUMP, ROWS = 4, 20_000  # a jump is to so many times the healthy figure, or the floor
 
 
@@ -68,7 +68,7 @@ def fetch(fault: str | None) -> None:
 
 
 def parse(fault: str | None) -> None:
-    known = list(range(7000))
+    known = list(range(9000))
     scan_a_list(known) if fault == "code" else set(known).issuperset(range(2 * len(known)))
 
 
