@@ -93,8 +93,9 @@ def test_prepared_copies_are_bounded(redshift: Any, credentials: str, monkeypatc
             raw.sendall(b"P" + struct.pack("!I", len(body) + 4) + body)
         raw.sendall(b"S\0\0\0\x04")
         answer = b""
-        while b"more than 20" not in answer:
-            answer += raw.recv(1 << 16)
+        while b"more than 20" not in answer and (piece := raw.recv(1 << 16)):
+            answer += piece
+    assert b"more than 20" in answer
 
 
 def _duplicate(client: psycopg.Connection) -> int:
