@@ -162,3 +162,9 @@ def test_pieces_end_where_records_do(text: str) -> None:
     assert not quoted or data[quoted - 1 : quoted] == b"\n"
     escaped = pieces.escaped_end(data)
     assert not data[:escaped].endswith(b"\\\n") or data[:escaped].endswith(b"\\\\\n")
+
+
+def test_a_plain_piece_is_taken_by_column() -> None:
+    """Else the two tests above would compare nothing."""
+    assert delimited._by_column(source("csv"), Piece(1, b"1,ab,2,2024-01-31,t\n")) is not None
+    assert delimited._by_column(source(""), Piece(1, b"1|ab|2|2024-01-31|t\n")) is not None
