@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from living_answers.airflow_api import AirflowApiError
-from living_answers.cli.runs import api_of_platform, console, declared, errors
+from living_answers.cli.common import api_of_platform, console, declared, errors
 
 if TYPE_CHECKING:
     from living_answers.answers.declaration import Declaration

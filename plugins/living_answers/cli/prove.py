@@ -10,6 +10,9 @@ from rich.table import Table
 
 from living_answers.airflow_api import ENDED, AirflowApi, RunTimeout, ticks
 from living_answers.cli import platform
+from living_answers.cli.answers import print_evidence
+from living_answers.cli.common import console, declared
+from living_answers.cli.verify import print_judgement
 
 if TYPE_CHECKING:
     from living_answers.answers.declaration import Declaration
@@ -31,7 +34,6 @@ def answers_named(name: str, way: str | None) -> list[Declaration]:
         typer.BadParameter: nothing of that name can be broken in this way.
     """
     from living_answers.answers.standing import answers_of
-    from living_answers.cli.runs import declared
 
     answers = declared()
     found = [answers[name]] if name in answers else answers_of(name, answers)
@@ -50,9 +52,6 @@ def run_live(api: AirflowApi, answer: Declaration, way: str | None) -> bool:
         RunTimeout: it has not ended within ten minutes.
     """
     from living_answers.answers.runner import RUN_SECONDS, Runner
-    from living_answers.cli.answers import print_evidence
-    from living_answers.cli.runs import console
-    from living_answers.cli.verify import print_judgement
 
     if missing := platform.missing_engines(answer.engines):
         console.print(f"[yellow]engine missing[/]: {', '.join(missing)}; answers doctor says how to get it")
@@ -86,7 +85,6 @@ def _tasks(tasks: list[dict[str, Any]]) -> Table:
 
 def _explain(answer: Declaration, judgement: Judgement) -> None:
     """Print what differs where a proof failed, and say of a counterexample that it was meant to."""
-    from living_answers.cli.runs import console
 
     for one in judgement.evidence:
         if not one.holds and one.difference:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from pydantic import SecretStr
-from rich.console import Console
 from rich.table import Table
 
-from living_answers.airflow_api import AirflowApi, AirflowApiError
+from living_answers.airflow_api import AirflowApiError
 from living_answers.cli import platform
-
-if TYPE_CHECKING:
-    from living_answers.answers.declaration import Declaration
-
-# Tables need room: a pipe or a log file has no width of its own, and 80 columns would cut the names.
-console = Console(width=None if sys.stdout.isatty() else 120)
-errors = Console(stderr=True, soft_wrap=True)
+from living_answers.cli.common import api_of_platform, console, errors, variables
+from living_answers.cli.prove import answers_named, run_live
 
 
 def register(app: typer.Typer) -> None:
@@ -34,14 +25,14 @@ def demo() -> None:
     from living_answers.demo.run import DemoFailed, from_variables
 
     platform.up()
-    variables = _variables()
+    known = variables()
     try:
-        from_variables(variables, console).run()
+        from_variables(known, console).run()
     except (DemoFailed, TimeoutError, AirflowApiError) as failure:
         errors.print(str(failure), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
     finally:
-        _print_addresses(variables)
+        _print_addresses(known)
 
 
 def run(
@@ -53,7 +44,6 @@ def run(
     approve: Annotated[bool, typer.Option(help="flights_replay: do not ask a person")] = False,
 ) -> None:
     """Run an answer, broken on purpose if you say how, or the main job for a day or a range; wait for its end."""
-    from living_answers.cli.prove import answers_named, run_live
     from living_answers.demo.run import DemoFailed
 
     answers = answers_named(name, way)
@@ -75,7 +65,7 @@ def _run_main_job(days: list[str]) -> bool:
     from living_answers.demo import report
     from living_answers.demo.run import from_variables
 
-    runner = from_variables(_variables(), console)
+    runner = from_variables(variables(), console)
     runner.days = days
     start = report.now()
     runner.pass_over()
@@ -103,40 +93,16 @@ def _days(day: str | None, first: str | None, last: str | None) -> list[str]:
     return [(start + timedelta(days=offset)).isoformat() for offset in range((end - start).days + 1)]
 
 
-def api_of_platform() -> AirflowApi:
-    """Return Airflow as its admin sees it; this process then knows where the ledger is, too."""
-    variables = _variables()
-    return AirflowApi(variables["AIRFLOW_URL"], variables["AIRFLOW_USER"], SecretStr(variables["AIRFLOW_PASSWORD"]))
-
-
-def declared(areas: list[str] | None = None) -> dict[str, Declaration]:
-    """Return the answers, and say on stderr which files are none."""
-    from living_answers.answers.declaration import DeclarationError, read_all
-
-    faults: list[DeclarationError] = []
-    answers = read_all(areas=areas, faults=faults)
-    for fault in faults:
-        errors.print(f"not an answer: {fault}", style="yellow", markup=False, highlight=False)
-    return answers
-
-
-def _variables() -> dict[str, str]:
-    """The platform's addresses: those of the environment if they stand there, else the embedded platform's."""
-    variables = dict(os.environ) if "AIRFLOW_URL" in os.environ else platform.variables()
-    os.environ.setdefault("AIRFLOW_CONN_LEDGER", variables["WAREHOUSE_URL"])
-    return variables
-
-
-def _print_addresses(variables: dict[str, str]) -> None:
+def _print_addresses(known: dict[str, str]) -> None:
     table = Table(
         box=None, show_header=False, title="The platform stays up (answers down stops it)", title_justify="left"
     )
     table.add_row(
         "Airflow",
-        f"{variables['AIRFLOW_URL']}  login {variables['AIRFLOW_USER']}, password {variables['AIRFLOW_PASSWORD']}",
+        f"{known['AIRFLOW_URL']}  login {known['AIRFLOW_USER']}, password {known['AIRFLOW_PASSWORD']}",
     )
-    table.add_row("Data Docs", variables.get("DATA_DOCS_URL", ""))
-    table.add_row("Metrics", variables["METRICS_URL"])
-    if "PROMETHEUS_URL" in variables:
-        table.add_row("Prometheus", variables["PROMETHEUS_URL"])
+    table.add_row("Data Docs", known.get("DATA_DOCS_URL", ""))
+    table.add_row("Metrics", known["METRICS_URL"])
+    if "PROMETHEUS_URL" in known:
+        table.add_row("Prometheus", known["PROMETHEUS_URL"])
     console.print(table)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from living_answers.cli.runs import api_of_platform, console, errors
+from living_answers.cli.common import api_of_platform, console, errors
 
 
 def register(app: typer.Typer) -> None:

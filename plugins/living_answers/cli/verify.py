@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from living_answers.cli import platform
-from living_answers.cli.runs import api_of_platform, console, declared
+from living_answers.cli.common import api_of_platform, console, declared
 
 if TYPE_CHECKING:
     from living_answers.answers.declaration import Declaration
