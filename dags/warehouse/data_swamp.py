@@ -4,13 +4,13 @@
 them. Let data in by a gate only: register it in a catalogue, refuse what lacks an owner, check expectations, and report what is stale. Measure
 discoverability, so that rot shows.
 
-**How it works.** The same three datasets enter a lake twice. Dumped, they are Parquet files under invented names; asked who owns them, what their columns
-are, what they mean and how fresh they are, the catalogue has no answer. Through the gate, `register` refuses an entry without owner, description or
+**How it works.** The same three datasets enter a lake twice. Dumped, they are Parquet files under invented names; whoever opens one, as a crawler does, learns its
+columns, but not who owns it, what it means or how fresh it ought to be. Through the gate, `register` refuses an entry without owner, description or
 an update interval, checks the rows against the dataset's expectations, and only then writes an Iceberg table whose properties hold the answers. The
-score is the share of these questions that the catalogue answers, over all datasets that lie in the store: what is not registered counts as nothing.
+score is the share of these questions that are answered over all datasets in the store: by the catalogue, or else by the file itself.
 
 **This run proves**
-- *a dump cannot be discovered*: its score; *registered data can be discovered*: the score of the same data;
+- *a dump cannot be discovered*: its files tell their columns, and no more; *registered data can be discovered*: the score of the same data;
 - *a search by column finds the datasets*: against the columns of the rows themselves;
 - *the gate refuses a dataset without owner*;
 - *the gate refuses rows that break expectations*: a doubled key and a missing one;
@@ -21,9 +21,10 @@ score is the share of these questions that the catalogue answers, over all datas
 
 **Where this stops.** An owner in a catalogue can have left the company: review entries, and delete what nobody claims. Descriptions can be wrong.
 A gate only holds where nobody else may write: take away the right to put objects into the zones. The catalogue is PyIceberg's SQL
-catalogue; Glue, Unity, DataHub or OpenMetadata add search pages, lineage and glossaries to the same idea.
+catalogue, and an entry stands in the table's properties, which Iceberg means for settings: keep owners and meanings in a catalogue that has
+fields, search and lineage for them, such as Unity, DataHub or OpenMetadata.
 
-**Sources.** [PyIceberg](https://py.iceberg.apache.org/), [Iceberg's table properties](https://iceberg.apache.org/docs/latest/configuration/).
+**Sources.** [PyIceberg](https://py.iceberg.apache.org/), [what Iceberg's table properties are for](https://iceberg.apache.org/spec/#table-metadata-fields).
 [The FAIR principles](https://doi.org/10.1038/sdata.2016.18). AWS:
 [Glue Data Catalog](https://docs.aws.amazon.com/glue/latest/dg/catalog-and-crawler.html).
 [OpenMetadata](https://docs.open-metadata.org/).
@@ -86,15 +87,24 @@ def catalogued() -> dict[str, Any]:
     return {name[-1]: catalog.load_table(name) for name in names}
 
 
+def crawled() -> dict[str, Any]:
+    """What the dumped files say of themselves to one who opens them: columns, and whatever else was written into them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    lake, found = scratch.lake(), {}
+    for key in lake.keys(f"{scratch.prefix()}dump/"):
+        schema = pq.read_schema(pa.BufferReader(lake.get(key)))
+        told = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
+        found[key.rsplit("/", 1)[-1].split("_")[0]] = (schema.names, told)
+    return found
+
+
 def score() -> float:
-    """The share of what readers ask that the catalogue answers, over the datasets that are meant to be in the lake."""
-    tables = catalogued()
-    answered = sum(
-        bool(tables[name].schema().fields) + sum(bool(tables[name].properties.get(asked)) for asked in ASKED)
-        for name in DATASETS
-        if name in tables
-    )
-    return answered / (len(DATASETS) * (1 + len(ASKED)))
+    """The share of what readers ask that is answered, over all datasets: by the catalogue, or else by the files."""
+    known = crawled() | {name: (table.schema().fields, table.properties) for name, table in catalogued().items()}
+    answered = [bool(columns) + sum(bool(told.get(asked)) for asked in ASKED) for columns, told in known.values()]
+    return sum(answered) / (len(DATASETS) * (1 + len(ASKED)))
 
 
 @answer(
@@ -124,7 +134,8 @@ def data_swamp():
     def dump_then_register(params: dict[str, Any] | None = None) -> None:
         for name, dataset in DATASETS.items():
             dump(name, dataset["rows"])
-        prove("a dump cannot be discovered", observed=score(), expected=0.2, how="at_most", unit="of the questions")
+        columns_only = 1 / (1 + len(ASKED))
+        prove("a dump cannot be discovered", observed=score(), expected=columns_only, unit="of the questions")
         for name, dataset in DATASETS.items():
             if params["break_it"] != "dumped":
                 register(name, dataset["rows"], dataset["entry"])

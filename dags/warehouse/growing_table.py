@@ -22,8 +22,9 @@ column: it visits every partition, each with its own index. Old days leave by DR
 `no_partitions`: the table that is said to be partitioned is a plain one.
 
 **Where this stops.** Volume is days here; a day that grows itself needs a finer key, or more machines: partitions in one PostgreSQL share its
-disk. A thousand partitions cost planning time. In warehouses the same is done by sort keys, clustering and the statistics of files, and how
-rows are distributed over nodes matters more than any index; Redshift has no indexes. Unique constraints must contain the partition key.
+disk. Planning time and memory grow with the partitions that a query leaves in its plan; some thousand are
+well where most are pruned. In warehouses the same is done by sort keys, clustering and the statistics of files, and how
+rows are distributed over nodes matters more; Redshift has no indexes. Unique constraints must contain the partition key.
 
 **Sources.** PostgreSQL: [table partitioning](https://www.postgresql.org/docs/18/ddl-partitioning.html),
 [partition pruning](https://www.postgresql.org/docs/18/ddl-partitioning.html#DDL-PARTITION-PRUNING),

@@ -21,7 +21,7 @@ row, and a brand without a manufacturer is refused by a foreign key. In a star t
 **Break it.** `partial_rename`: the star's rename runs in batches and dies after the first, so two names stand for one manufacturer.
 `no_foreign_keys`: the snowflake loses a constraint, and an orphan brand gets in, whose sales the report's inner joins would drop.
 
-**Where this stops.** PostgreSQL keeps rows. A columnar warehouse stores a repeated name as a number into a dictionary, which makes the star's
+**Where this stops.** PostgreSQL keeps rows. A columnar warehouse usually stores a repeated name as a number into a dictionary, which makes the star's
 redundancy cheaper still, and joins small dimensions in memory. A snowflaked level pays when it is shared by several dimensions, is
 maintained by others, or is very large. Renaming here overwrites history; keeping it is another matter (slowly changing dimensions).
 

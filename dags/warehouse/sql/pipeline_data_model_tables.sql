@@ -5,7 +5,7 @@ DROP TABLE IF EXISTS raw, fact_order, dim_customer CASCADE;
 CREATE TABLE raw (kind text NOT NULL, record jsonb NOT NULL, batch int NOT NULL);
 COMMENT ON TABLE raw IS 'A record as it came';
 COMMENT ON COLUMN raw.kind IS 'customer or order';
-COMMENT ON COLUMN raw.record IS 'what the source sent, unchanged';
+COMMENT ON COLUMN raw.record IS 'what the source sent: every value of it';
 COMMENT ON COLUMN raw.batch IS 'the load that brought it';
 
 CREATE TABLE dim_customer (
