@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE_APPEND.html
 """
 
 from redshift_gateway.attributes import Attributes, altering
+from redshift_gateway.errors import not_supported
 from redshift_gateway.lexer import Token, quote_literal, quote_name, significant
 from redshift_gateway.reader import Reader
 
@@ -18,32 +19,38 @@ def translate(tokens: list[Token]) -> str:
     table = _sql_name(reader.name())
     if reader.take("append"):
         return _append(table, reader)
-    if not reader.take("alter"):
+    if reader.take("row"):
+        raise not_supported("ALTER TABLE ... ROW LEVEL SECURITY", "ENABLE ROW LEVEL SECURITY is PostgreSQL's.")
+    words = [t.word for t in significant(tokens)]
+    if not reader.take("alter") or not _is_known([*words[words.index("alter", 2) + 1 :], "", "", ""]):
         return ""
     attributes = Attributes()
-    column = _column(reader, tokens)
-    if column:
-        attributes.encodings[column] = reader.next().text.lower()
-    elif word := reader.take(*_KEYS):
-        _read(word, reader, attributes)
-        while reader.take(","):
-            reader.expect("alter")
-            _read(reader.next().word, reader, attributes)
-    return altering(table, attributes) if attributes else ""
+    _read(reader, attributes)
+    while reader.take(","):
+        reader.expect("alter")
+        _read(reader, attributes)
+    return altering(table, attributes)
 
 
-def _column(reader: Reader, tokens: list[Token]) -> str:
-    """The column of ALTER [COLUMN] name ENCODE encoding, which then is read up to the encoding."""
-    words = [t.word for t in significant(tokens)]
-    if "encode" not in words[:-1] or words[words.index("encode") - 1] == "alter":
-        return ""
+def _is_known(words: list[str]) -> bool:
+    """Whether what follows ALTER is Redshift's: a key of the table, or the encoding of a column."""
+    if words[0] == "autorefresh":
+        raise not_supported("ALTER TABLE ... ALTER AUTOREFRESH", "REFRESH MATERIALIZED VIEW does it when you want it.")
+    return words[0] in _KEYS or words[2 if words[0] == "column" else 1] == "encode"
+
+
+def _read(reader: Reader, attributes: Attributes) -> None:
+    """Reads what follows one ALTER."""
+    if word := reader.take(*_KEYS):
+        _read_key(word, reader, attributes)
+        return
     reader.take("column")
     (name,) = reader.name()
     reader.expect("encode")
-    return name
+    attributes.encodings[name] = reader.next().text.lower()
 
 
-def _read(word: str, reader: Reader, attributes: Attributes) -> None:
+def _read_key(word: str, reader: Reader, attributes: Attributes) -> None:
     if word in ("compound", "interleaved"):
         attributes.sortstyle = word
         word = reader.next().word

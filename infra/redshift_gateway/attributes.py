@@ -16,11 +16,11 @@ _KEEP = "redshift_gateway.keep_attributes(regclass,jsonb)"
 
 @dataclass
 class Attributes:
-    """The attributes of one table, by the names of its columns."""
+    """The attributes of one table, by the names of its columns; CREATE TABLE AS may number them."""
 
     diststyle: str = ""
-    distkey: str = ""
-    sortkey: list[str] | None = None
+    distkey: str | int = ""
+    sortkey: list[str | int] | None = None
     sortstyle: str = ""  # compound, interleaved, auto or none
     encodings: dict[str, str] = field(default_factory=dict)
     encode_auto: bool = False

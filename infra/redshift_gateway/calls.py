@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/redshift/latest/dg/r_LISTAGG.html
 https://docs.aws.amazon.com/redshift/latest/dg/r_WF_RATIO_TO_REPORT.html
 https://docs.aws.amazon.com/redshift/latest/dg/r_DECODE_expression.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_CAST_function.html
 https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html
 """
 
@@ -64,28 +65,27 @@ class Call:
 
 
 def _listagg(call: Call) -> str:
+    """NULLs and empty texts are left out."""
     value, delimiter = call.arguments[0], (call.arguments[1:] or ["''"])[0]
-    distinct = value.lower().startswith("distinct")
-    if distinct:
-        value = value[len("distinct") :].strip()
-    value = f"({value})::text"
+    if value.lower().startswith("distinct"):
+        return _listagg_distinct(call, value[len("distinct") :].strip(), delimiter)
+    value = f"nullif(({value})::text, '')"
     if not call.over:
-        order = _order_of_distinct(call.within, value) if distinct else call.within
-        return f"string_agg({'DISTINCT ' if distinct else ''}{value}, {delimiter} {order})"
-    if distinct:
-        raise not_supported("LISTAGG(DISTINCT ...) OVER (...)")
+        return f"string_agg({value}, {delimiter} {call.within})"
     framed = f"{call.over} {call.within}{_FRAME}" if call.within else call.over
     return f"string_agg({value}, {delimiter}) OVER ({framed})"
 
 
-def _order_of_distinct(within: str, value: str) -> str:
-    """PostgreSQL orders what is distinct by the value itself, which is a text here."""
-    words = within.split()
-    direction = "DESC" if words[-1:] and words[-1].lower() == "desc" else ""
+def _listagg_distinct(call: Call, value: str, delimiter: str) -> str:
+    """The values are gathered in their own type, whose order it is; PostgreSQL orders what is distinct by itself."""
+    if call.over:
+        raise not_supported("LISTAGG(DISTINCT ...) OVER (...)")
+    words = call.within.split()
     plain = " ".join(w for w in words[2:] if w.lower() not in ("asc", "desc"))
-    if within and plain != value[1 : -len(")::text")]:
+    if words and plain != value:
         raise not_supported("LISTAGG(DISTINCT x) ordered by anything but x")
-    return f"ORDER BY {value} {direction}" if within else ""
+    gathered = f"array_agg(DISTINCT {value} {call.within}) FILTER (WHERE ({value})::text <> '')"
+    return f"redshift_gateway.listagg({gathered}, {delimiter})"
 
 
 def _ratio_to_report(call: Call) -> str:
@@ -119,7 +119,15 @@ def _median(call: Call) -> str:
     return f"redshift_gateway.median({', '.join(call.arguments)})" + (f" OVER ({call.over})" if call.over else "")
 
 
+def _convert(call: Call) -> str:
+    """CONVERT(type, value) is a CAST; with three arguments it is PostgreSQL's own function, of encodings."""
+    if len(call.arguments) != 2:
+        return f"convert({', '.join(call.arguments)})"
+    return f"CAST({call.arguments[1]} AS {call.arguments[0]})"
+
+
 _FORMS: dict[str, Callable[[Call], str]] = {
+    "convert": _convert,
     "listagg": _listagg,
     "ratio_to_report": _ratio_to_report,
     "concat": _concat,

@@ -6,14 +6,18 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
 
 from itertools import pairwise
 
+from redshift_gateway import column_types
 from redshift_gateway.attributes import Attributes, creating
 from redshift_gateway.errors import not_supported, syntax_error
 from redshift_gateway.lexer import Kind, Token, identifier, join, significant
 
-WORDS = frozenset({"distkey", "sortkey", "diststyle", "encode", "identity", "backup", "super", "nvarchar", "binding"})
+WORDS = frozenset({
+    "distkey", "sortkey", "diststyle", "encode", "identity", "backup", "super", "nvarchar", "binding",
+    "case_sensitive", "case_insensitive",
+})  # fmt: skip
 _ATTRIBUTES = ("diststyle", "distkey", "sortkey", "encode", "backup")
-_TYPES = {"super": "jsonb", "nvarchar": "varchar"}
 _BEFORE_A_NAME = ("(", ",", "column", "table", "add")  # what follows is a column's name, whatever word it is
+_AFTER_IDENTITY = ("(", ",", ")", "not", "null", "primary", "unique", "encode", "distkey", "sortkey")
 _STYLES = ("even", "key", "all", "auto")
 
 
@@ -27,6 +31,7 @@ class Definition:
         self.attributes = Attributes()
         self._depth = 0
         self._column = ""
+        self._is_type = False  # a type comes next
         self._in_query = False  # after the AS of CREATE TABLE ... AS
 
     def read(self) -> "Definition":
@@ -43,12 +48,14 @@ class Definition:
             self._auto_refresh()
         elif word not in WORDS or last in _BEFORE_A_NAME:
             self._keep(token, last)
-        elif word == "identity":
+        elif word == "identity" and not self._in_query:
             self.kept += _identity(self.kept, self.rest)
         elif word in _ATTRIBUTES and not self._in_query:
             getattr(self, f"_{word}")()
-        elif word in _TYPES:
-            self.kept.append(Token(Kind.WORD, _TYPES[word]))
+        elif word in ("case_sensitive", "case_insensitive") and last == "collate":
+            self._collate(word)
+        elif word in column_types.NAMES:
+            self.kept.append(column_types.sized(token, last, _next(self.rest)))
         else:
             self.kept.append(token)
 
@@ -56,12 +63,32 @@ class Definition:
         self._depth += {"(": 1, ")": -1}.get(token.text, 0)
         if self._depth == 0 and token.word == "as":
             self._in_query = True
-        if self._depth == 1 and last in ("(", ",") and token.kind in (Kind.WORD, Kind.QUOTED):
-            self._column = identifier(token)
         if token.word == "like" and last == "(":
             self.attributes.like = join(_name(significant(self.rest)))
-        is_maximum = token.word == "max" and last == "(" and _next(self.rest) == ")"
-        self.kept.append(Token(Kind.NUMBER, "65535") if is_maximum else token)
+        if token.word == "max" and last == "(" and _next(self.rest) == ")":
+            token = column_types.maximum([t.word for t in significant(self.kept)])
+        elif self._is_type and not self._in_query:
+            token = column_types.sized(token, last, _next(self.rest))
+        if token.kind is not Kind.SPACE:
+            self._is_type = self._begins_type(token, last)
+        self.kept.append(token)
+
+    def _begins_type(self, token: Token, last: str) -> bool:
+        """Whether a type follows: after a new column's name, the TYPE of ALTER COLUMN, or a type's first word."""
+        if token.kind in (Kind.WORD, Kind.QUOTED) and (
+            (self._depth == 1 and last in ("(", ",")) or (self._depth == 0 and last in ("add", "column"))
+        ):
+            self._column = identifier(token)
+            return token.word not in ("column", "like")
+        altered = self._depth == 0 and token.word == "type"
+        return altered or (self._is_type and token.word in column_types.BEFORE_VARYING)
+
+    def _collate(self, word: str) -> None:
+        """Redshift's names of collations: to tell case apart is PostgreSQL's way too."""
+        if word == "case_insensitive":
+            raise not_supported("COLLATE CASE_INSENSITIVE", "Compare lower(column) with a text in lower case.")
+        while self.kept.pop().word != "collate":
+            pass
 
     def _diststyle(self) -> None:
         self.attributes.diststyle = self._take(*_STYLES)
@@ -155,12 +182,15 @@ def _temporary_table(tokens: list[Token]) -> list[Token]:
 
 def _identity(kept: list[Token], rest: list[Token]) -> list[Token]:
     """IDENTITY(seed, step) as PostgreSQL's identity column. Redshift refuses explicit values; so does ALWAYS."""
-    numbers = [t.text for t in take_parentheses(rest) if t.kind is Kind.NUMBER or t.text == "-"]
-    seed, _, step = " ".join(numbers).replace("- ", "-").partition(" ")
-    if not seed:
-        return [Token(Kind.WORD, "identity")]
-    generated = [t.word for t in significant(kept)[-4:]] == ["generated", "by", "default", "as"]
-    start = "IDENTITY" if generated else "GENERATED ALWAYS AS IDENTITY"
+    before = [t.word for t in significant(kept)[-4:]]
+    if _next(rest) not in _AFTER_IDENTITY:
+        return [Token(Kind.WORD, "identity")]  # ALTER TABLE ... DROP IDENTITY IF EXISTS and the like
+    options = take_parentheses(rest)
+    if any(t.kind is Kind.WORD for t in options):
+        return [Token(Kind.WORD, "identity"), *options]  # PostgreSQL's own options
+    numbers = [t.text for t in options if t.kind is Kind.NUMBER or t.text == "-"]
+    seed, _, step = " ".join(numbers or ["1"]).replace("- ", "-").partition(" ")
+    start = "IDENTITY" if before[-1:] == ["as"] else "GENERATED ALWAYS AS IDENTITY"
     return [Token(Kind.WORD, f"{start} (START WITH {seed} INCREMENT BY {step or 1} MINVALUE {min(int(seed), 1)})")]
 
 
@@ -177,8 +207,13 @@ def _skip_space(rest: list[Token]) -> None:
         rest.pop(0)
 
 
-def _names(parentheses: list[Token]) -> list[str]:
-    return [identifier(t) for t in parentheses if t.kind in (Kind.WORD, Kind.QUOTED)]
+def _names(parentheses: list[Token]) -> list[str | int]:
+    """The columns of a key, by name or, in CREATE TABLE AS, by number."""
+    return [
+        int(t.text) if t.kind is Kind.NUMBER else identifier(t)
+        for t in parentheses
+        if t.kind in (Kind.WORD, Kind.QUOTED, Kind.NUMBER)
+    ]
 
 
 def take_parentheses(rest: list[Token]) -> list[Token]:

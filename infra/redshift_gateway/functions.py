@@ -1,6 +1,6 @@
 """Redshift's functions and clauses: names that move to the gateway's own schema, and what is written otherwise."""
 
-from redshift_gateway import calls, drivers, qualify, system_tables
+from redshift_gateway import calls, column_types, drivers, qualify, system_tables
 from redshift_gateway.lexer import Kind, Token, identifier, join, literal, quote_literal, tokenize
 
 SCHEMA = "redshift_gateway"
@@ -17,6 +17,8 @@ _CATALOGUE = frozenset({"pg_table_def"}) | frozenset(
     system_tables.VIEWS
 )  # views, beside all whose names begin so: svv_
 _RENAMED = {"nvl": "coalesce"}
+# The names that Redshift gives their columns are those of the functions here.
+_COLUMN_NAMES = {"dateadd": "date_add", "datediff": "date_diff", "date_part": "pgdate_part"}
 _DATE_PARTS = frozenset({"dateadd", "datediff", "date_part"})
 WORDS = (
     _SHIMS
@@ -68,11 +70,11 @@ def _navigation(tokens: list[Token]) -> list[Token]:
 def _word(token: Token, called: bool, qualified: bool, before: list[Token]) -> Token:
     word = token.word
     if called and word in _SHIMS and (not qualified or _drop_catalog(before)):
-        return Token(Kind.WORD, f"{SCHEMA}.{word}")
+        return Token(Kind.WORD, f"{SCHEMA}.{_COLUMN_NAMES.get(word, word)}")
     if called and word in _RENAMED and not qualified:
         return Token(Kind.WORD, _RENAMED[word])
-    if word == "super" and not called and "".join(t.word for t in before[-2:]) == "::":
-        return Token(Kind.WORD, "jsonb")
+    if (word == "super" or word in column_types.NUMERIC) and not called and _is_cast(before):
+        return column_types.sized(token, "", "")
     if word == "sysdate" and not called and not qualified:
         return Token(Kind.WORD, f"{SCHEMA}.sysdate()")
     if (word.startswith("svv_") or word in _CATALOGUE) and (not qualified or _drop_catalog(before)):
@@ -80,6 +82,19 @@ def _word(token: Token, called: bool, qualified: bool, before: list[Token]) -> T
     if token.kind is Kind.STRING and any(t.word == "has_table_privilege" for t in before[-8:]):
         return _privilege_of(token)
     return token
+
+
+def _is_cast(before: list[Token]) -> bool:
+    """Whether a type follows: `value::` or `CAST(value AS`."""
+    found = [t for t in before if t.kind is not Kind.SPACE]
+    if "".join(t.text for t in found[-2:]) == "::":
+        return True
+    depth = 0
+    for position in range(len(found) - 1, 0, -1):
+        depth += {"(": 1, ")": -1}.get(found[position].text, 0)
+        if depth > 0:
+            return found[-1].word == "as" and found[position - 1].word in ("cast", "try_cast")
+    return False
 
 
 def _privilege_of(token: Token) -> Token:

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html
 https://docs.aws.amazon.com/redshift/latest/dg/r_ANALYZE.html
 """
 
-from redshift_gateway.errors import not_supported
+from redshift_gateway.errors import not_supported, syntax_error
 from redshift_gateway.lexer import Kind, Token, significant
 
 WORDS = frozenset({"vacuum", "analyze"})
@@ -12,22 +12,24 @@ _KINDS = (["full"], ["sort", "only"], ["delete", "only"], ["reindex"], ["reclust
 
 
 def translate(tokens: list[Token]) -> str:
-    """The statement for PostgreSQL. Raises GatewayError for ANALYZE COMPRESSION."""
+    """The statement for PostgreSQL. Raises GatewayError for what Redshift or the gateway refuses."""
     found = significant(tokens)
     return _vacuum(found) if found[0].word == "vacuum" else _analyze(found)
 
 
 def _vacuum(found: list[Token]) -> str:
-    rest = found[1:]
+    rest, chosen = found[1:], [""]
     for kind in _KINDS:
         if [t.word for t in rest[: len(kind)]] == kind:
-            rest = rest[len(kind) :]
+            rest, chosen = rest[len(kind) :], kind
             break
     if rest and rest[-1].word == "boost":
         rest = rest[:-1]
     if [t.word for t in rest[-3:-1] if t.kind is not Kind.NUMBER] == ["to"] and rest[-1].word == "percent":
         rest = rest[:-3]
-    return " ".join(["vacuum", "".join(t.text for t in rest)])
+        if not rest or chosen == ["reindex"]:
+            raise syntax_error("VACUUM ... TO threshold PERCENT needs a table, and is not for REINDEX")
+    return " ".join(["vacuum", *(t.text for t in rest)])
 
 
 def _analyze(found: list[Token]) -> str:

@@ -11,6 +11,7 @@ from redshift_gateway.log import Log
 _LOCK = 5439_8002  # an advisory lock, so that two first sessions do not install at once
 _FILES = (  # in this order
     "shims.sql",
+    "shims_dates.sql",
     "shims_loads.sql",
     "shims_tables.sql",
     "shims_append.sql",

@@ -7,56 +7,13 @@ grant usage on schema redshift_gateway to public;
 create or replace function redshift_gateway.version() returns text immutable parallel safe
 return 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.77467';
 
--- The start of the transaction, in UTC, without a time zone.
+-- The start of the transaction, in the session's time zone, which it does not show.
 create or replace function redshift_gateway.sysdate() returns timestamp stable parallel safe
-return transaction_timestamp() at time zone 'UTC';
+return transaction_timestamp()::timestamp;
 
 -- The start of the statement, to the second.
 create or replace function redshift_gateway.getdate() returns timestamp stable parallel safe
-return date_trunc('second', statement_timestamp() at time zone 'UTC');
-
--- Redshift's names of the date parts, the abbreviations included, as PostgreSQL's date_trunc takes them.
-create or replace function redshift_gateway.date_part_name(part text) returns text immutable strict parallel safe
-return case
-    when lower(part) in ('year', 'years', 'y', 'yr', 'yrs') then 'year'
-    when lower(part) in ('quarter', 'quarters', 'qtr', 'qtrs') then 'quarter'
-    when lower(part) in ('month', 'months', 'mon', 'mons') then 'month'
-    when lower(part) in ('week', 'weeks', 'w') then 'week'
-    when lower(part) in ('day', 'days', 'd') then 'day'
-    when lower(part) in ('hour', 'hours', 'h', 'hr', 'hrs') then 'hour'
-    when lower(part) in ('minute', 'minutes', 'm', 'min', 'mins') then 'minute'
-    when lower(part) in ('second', 'seconds', 's', 'sec', 'secs') then 'second'
-    when lower(part) in ('millisecond', 'milliseconds', 'ms', 'msec', 'msecs', 'msecond', 'mseconds') then 'millisecond'
-    when lower(part) in ('microsecond', 'microseconds', 'us', 'usec', 'usecs', 'usecond', 'useconds') then 'microsecond'
-    else lower(part)
-end;
-
-create or replace function redshift_gateway.dateadd(part text, amount bigint, moment timestamp) returns timestamp
-immutable strict parallel safe
-return moment + case redshift_gateway.date_part_name(part)
-    when 'quarter' then interval '3 months'
-    else ('1 ' || redshift_gateway.date_part_name(part))::interval
-end * amount;
-
--- How many boundaries of the part lie between the two, not how much time: 23:59 to 00:01 is one day. A week starts on
--- Sunday.
-create or replace function redshift_gateway.datediff(part text, since timestamp, until timestamp) returns bigint
-immutable strict parallel safe
-return case redshift_gateway.date_part_name(part)
-    when 'year' then extract(year from until) - extract(year from since)
-    when 'quarter' then (extract(year from until) * 4 + extract(quarter from until))
-        - (extract(year from since) * 4 + extract(quarter from since))
-    when 'month' then (extract(year from until) * 12 + extract(month from until))
-        - (extract(year from since) * 12 + extract(month from since))
-    when 'week' then ((until::date - extract(dow from until)::int) - (since::date - extract(dow from since)::int)) / 7
-    when 'day' then until::date - since::date
-    when 'hour' then extract(epoch from date_trunc('hour', until) - date_trunc('hour', since)) / 3600
-    when 'minute' then extract(epoch from date_trunc('minute', until) - date_trunc('minute', since)) / 60
-    when 'second' then extract(epoch from date_trunc('second', until) - date_trunc('second', since))
-    when 'millisecond' then trunc(extract(epoch from date_trunc('milliseconds', until) - date_trunc('milliseconds', since)) * 1000)
-    when 'microsecond' then extract(epoch from until - since) * 1000000
-    else ('unknown date part ' || part)::bigint
-end::bigint;
+return date_trunc('second', statement_timestamp()::timestamp);
 
 create or replace function redshift_gateway.add_months(moment timestamp, months int) returns timestamp
 immutable strict parallel safe

@@ -14,7 +14,7 @@ select
     c.attrelid, c.attname, c.atttypid, c.attlen, c.attnum, c.attndims, c.atttypmod, c.attbyval, c.attalign, c.attstorage,
     c.attnotnull, c.atthasdef, c.attidentity, c.attgenerated, c.attisdropped, c.attislocal, c.attinhcount, c.attcollation,
     coalesce(a.distkey = c.attnum, false) as attisdistkey,
-    coalesce(array_position(a.sortkey, c.attnum), 0)::int as attsortkeyord,
+    redshift_gateway.sort_order(a.sortkey, a.sortstyle, c.attnum) as attsortkeyord,
     case coalesce(a.encodings->>c.attnum::text, 'none')
         when 'none' then 0 when 'raw' then 0 when 'bytedict' then 1 when 'delta' then 2 when 'lzo' then 16
         when 'delta32k' then 3 when 'runlength' then 13 when 'zstd' then 17 when 'az64' then 18 else 0

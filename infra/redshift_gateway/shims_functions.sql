@@ -15,6 +15,12 @@ create or replace aggregate redshift_gateway.median(timestamp) (
     sfunc = array_append, stype = timestamp[], finalfunc = redshift_gateway.median_of
 );
 
+-- For LISTAGG(DISTINCT ...): the values in their order, as texts.
+create or replace function redshift_gateway.listagg(values_seen anyarray, delimiter text) returns text
+language sql immutable parallel safe as $$
+    select string_agg(v::text, coalesce(delimiter, '') order by place) from unnest(values_seen) with ordinality as u (v, place)
+$$;
+
 -- https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_REPLACE.html: every occurrence is replaced.
 create or replace function redshift_gateway.regexp_replace(
     source text, pattern text, replacement text default '', start int default 1, parameters text default ''
@@ -69,22 +75,14 @@ return pg_catalog.trunc(number, digits);
 create or replace function redshift_gateway.trunc(number float8) returns float8 immutable strict parallel safe
 return pg_catalog.trunc(number);
 
--- https://docs.aws.amazon.com/redshift/latest/dg/r_DATE_PART_function.html: an integer.
-create or replace function redshift_gateway.date_part(part text, moment timestamp) returns int immutable strict parallel safe
-return floor(pg_catalog.date_part(case
-    when lower(part) in ('dayofweek', 'dow', 'dw', 'weekday') then 'dow'
-    when lower(part) in ('dayofyear', 'doy', 'dy', 'yearday') then 'doy'
-    else redshift_gateway.date_part_name(part)
-end, moment))::int;
-
 -- https://docs.aws.amazon.com/redshift/latest/dg/SHA2.html
 create or replace function redshift_gateway.sha2(value text, bits int) returns text immutable strict parallel safe
-return encode(case
+return coalesce(encode(case
     when bits in (0, 256) then sha256(convert_to(value, 'UTF8'))
     when bits = 224 then sha224(convert_to(value, 'UTF8'))
     when bits = 384 then sha384(convert_to(value, 'UTF8'))
     when bits = 512 then sha512(convert_to(value, 'UTF8'))
-end, 'hex');
+end, 'hex'), '');
 
 create or replace function redshift_gateway.replicate(value text, times int) returns text immutable strict parallel safe
 return repeat(value, times);
@@ -98,8 +96,9 @@ exception when invalid_text_representation or untranslatable_character then
     return null;
 end $$;
 
+-- An array is not: https://docs.aws.amazon.com/redshift/latest/dg/IS_VALID_JSON.html
 create or replace function redshift_gateway.is_valid_json(document text) returns boolean immutable strict parallel safe
-return coalesce(jsonb_typeof(redshift_gateway.as_json(document)) in ('object', 'array'), false);
+return coalesce(jsonb_typeof(redshift_gateway.as_json(document)) = 'object', false);
 
 create or replace function redshift_gateway.is_valid_json_array(document text) returns boolean immutable strict parallel safe
 return coalesce(jsonb_typeof(redshift_gateway.as_json(document)) = 'array', false);
@@ -113,15 +112,32 @@ return jsonb_array_length(case when null_if_invalid then redshift_gateway.as_jso
 
 create or replace function redshift_gateway.json_extract_array_element_text(
     document text, place int, null_if_invalid boolean default false
-) returns text immutable strict parallel safe
-return (case when null_if_invalid then redshift_gateway.as_json(document) else document::jsonb end) ->> place;
+) returns text language sql immutable strict parallel safe as $$
+    select case when place < 0 or place >= jsonb_array_length(parsed) then '' else parsed ->> place end
+    from (select case when null_if_invalid then redshift_gateway.as_json(document) else document::jsonb end) as p (parsed)
+$$;
 
-create or replace function redshift_gateway.json_extract_path_text(document text, key text, null_if_invalid boolean)
+create or replace function redshift_gateway.path_text_or_null(document text, path text[], null_if_invalid boolean)
 returns text immutable strict parallel safe
 return case
-    when not null_if_invalid then redshift_gateway.json_extract_path_text(document, key)
-    when redshift_gateway.as_json(document) is not null then coalesce(redshift_gateway.as_json(document) ->> key, '')
+    when not null_if_invalid then redshift_gateway.json_extract_path_text(document, variadic path)
+    when redshift_gateway.as_json(document) is not null then coalesce(redshift_gateway.as_json(document) #>> path, '')
 end;
+create or replace function redshift_gateway.json_extract_path_text(document text, key text, null_if_invalid boolean)
+returns text immutable strict parallel safe
+return redshift_gateway.path_text_or_null(document, array[key], null_if_invalid);
+create or replace function redshift_gateway.json_extract_path_text(document text, k1 text, k2 text, null_if_invalid boolean)
+returns text immutable strict parallel safe
+return redshift_gateway.path_text_or_null(document, array[k1, k2], null_if_invalid);
+create or replace function redshift_gateway.json_extract_path_text(document text, k1 text, k2 text, k3 text, null_if_invalid boolean)
+returns text immutable strict parallel safe
+return redshift_gateway.path_text_or_null(document, array[k1, k2, k3], null_if_invalid);
+create or replace function redshift_gateway.json_extract_path_text(document text, k1 text, k2 text, k3 text, k4 text, null_if_invalid boolean)
+returns text immutable strict parallel safe
+return redshift_gateway.path_text_or_null(document, array[k1, k2, k3, k4], null_if_invalid);
+create or replace function redshift_gateway.json_extract_path_text(document text, k1 text, k2 text, k3 text, k4 text, k5 text, null_if_invalid boolean)
+returns text immutable strict parallel safe
+return redshift_gateway.path_text_or_null(document, array[k1, k2, k3, k4, k5], null_if_invalid);
 
 -- SUPER. https://docs.aws.amazon.com/redshift/latest/dg/SUPER_data_type_functions.html
 create or replace function redshift_gateway.json_parse(document text) returns jsonb immutable strict parallel safe

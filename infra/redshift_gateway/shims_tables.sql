@@ -6,13 +6,17 @@ create table if not exists redshift_gateway.table_attributes (
 );
 grant select on redshift_gateway.table_attributes to public;
 
-create or replace function redshift_gateway.column_number(target oid, wanted text) returns smallint stable
+-- A column by its name or, as in CREATE TABLE AS, its number.
+drop function if exists redshift_gateway.column_number(oid, text);
+create or replace function redshift_gateway.column_number(target oid, wanted jsonb) returns smallint stable
 language plpgsql set search_path = pg_catalog as $$
 declare found_number smallint;
 begin
-    select attnum into found_number from pg_attribute where attrelid = target and attname = wanted and attnum > 0;
+    select attnum into found_number from pg_attribute
+    where attrelid = target and attnum > 0
+        and case jsonb_typeof(wanted) when 'number' then attnum = (wanted #>> '{}')::int else attname = wanted #>> '{}' end;
     if found_number is null then
-        raise exception 'column "%" does not exist', wanted using errcode = '42703';
+        raise exception 'column "%" does not exist', wanted #>> '{}' using errcode = '42703';
     end if;
     return found_number;
 end $$;
@@ -36,12 +40,12 @@ begin
     left join redshift_gateway.table_attributes as a on said ? 'like' and a.table_id = (said->>'like')::oid
     on conflict do nothing;
     select array_agg(redshift_gateway.column_number(target, name) order by place) into keys
-    from jsonb_array_elements_text(said->'sortkey') with ordinality as k (name, place);
-    select jsonb_object_agg(redshift_gateway.column_number(target, name)::text, encoding) into kinds
+    from jsonb_array_elements(said->'sortkey') with ordinality as k (name, place);
+    select jsonb_object_agg(redshift_gateway.column_number(target, to_jsonb(name))::text, encoding) into kinds
     from jsonb_each_text(said->'encodings') as e (name, encoding);
     update redshift_gateway.table_attributes as a
     set diststyle = coalesce(style, a.diststyle),
-        distkey = case when said ? 'distkey' then redshift_gateway.column_number(target, said->>'distkey')
+        distkey = case when said ? 'distkey' then redshift_gateway.column_number(target, said->'distkey')
             when style is null then a.distkey end,
         sortkey = case when said->>'sortstyle' in ('auto', 'none') then '{}' else coalesce(keys, a.sortkey) end,
         sortstyle = coalesce(said->>'sortstyle', case when keys is null then a.sortstyle end),
@@ -56,15 +60,20 @@ begin
     perform redshift_gateway.keep_attributes(target::regclass, said::jsonb);
 end $$;
 
+-- The place of a column in the sort key; in an interleaved one the first is -1, the second 2, the third -3.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_PG_TABLE_DEF.html
+create or replace function redshift_gateway.sort_order(sortkey smallint[], sortstyle text, number smallint) returns int
+immutable parallel safe
+return coalesce(array_position(sortkey, number), 0)
+    * case when sortstyle = 'interleaved' and array_position(sortkey, number) % 2 = 1 then -1 else 1 end;
+
 create or replace view redshift_gateway.pg_table_def as
 select
     n.nspname as schemaname, c.relname as tablename, col.attname as "column",
     format_type(col.atttypid, col.atttypmod)::text as type,
     coalesce(a.encodings->>col.attnum::text, 'none')::text as encoding,
     coalesce(a.distkey = col.attnum, false) as distkey,
-    (coalesce(array_position(a.sortkey, col.attnum), 0)
-        * case when a.sortstyle = 'interleaved' and array_position(a.sortkey, col.attnum) % 2 = 0 then -1 else 1 end)::int as sortkey,
+    redshift_gateway.sort_order(a.sortkey, a.sortstyle, col.attnum) as sortkey,
     col.attnotnull as "notnull"
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -87,7 +96,7 @@ select
         else 'AUTO(ALL)'
     end::text as diststyle,
     case
-        when a.sortkey <> '{}' then case when a.sortstyle = 'interleaved' then 'INTERLEAVED' else sort.attname end
+        when a.sortkey <> '{}' then sort.attname
         when a.sortstyle = 'auto' or a.table_id is null then 'AUTO(SORTKEY)'
     end::text as sortkey1,
     coalesce((
@@ -106,7 +115,7 @@ join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 left join redshift_gateway.table_attributes as a on a.table_id = c.oid
 left join pg_catalog.pg_attribute as dist on dist.attrelid = c.oid and dist.attnum = a.distkey
 left join pg_catalog.pg_attribute as sort on sort.attrelid = c.oid and sort.attnum = a.sortkey[1]
-where c.relkind in ('r', 'p') and c.relpersistence <> 't' and pg_catalog.pg_relation_size(c.oid) > 0
+where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't' and pg_catalog.pg_relation_size(c.oid) > 0
     and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'redshift_gateway');
 grant select on redshift_gateway.svv_table_info to public;
 
@@ -143,7 +152,7 @@ select
     pg_catalog.pg_get_expr(d.adbin, d.adrelid)::text as column_default,
     case when col.attnotnull then 'NO' else 'YES' end::text as is_nullable,
     coalesce(a.encodings->>col.attnum::text, '')::text as encoding, coalesce(a.distkey = col.attnum, false) as distkey,
-    coalesce(array_position(a.sortkey, col.attnum), 0)::int as sortkey, ''::text as column_acl,
+    redshift_gateway.sort_order(a.sortkey, a.sortstyle, col.attnum) as sortkey, ''::text as column_acl,
     pg_catalog.col_description(c.oid, col.attnum)::text as remarks
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace

@@ -34,8 +34,10 @@ class Startup:
         return "python" in self.parameters.get("driver_version", "").lower()
 
     def packet(self) -> bytes:
-        """The start-up packet for PostgreSQL."""
+        """The start-up packet for PostgreSQL. Redshift's time zone is UTC, unless the client names another."""
         kept = {k: v for k, v in self.parameters.items() if k not in _UNKNOWN_TO_POSTGRES and k != "replication"}
+        if "timezone" not in " ".join([*kept, kept.get("options", "")]).lower():
+            kept["TimeZone"] = "UTC"
         return wire.startup_packet(self.version, kept)
 
 

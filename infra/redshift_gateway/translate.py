@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from redshift_gateway import alter, ddl, functions, maintenance, merge, refused
+from redshift_gateway import alter, ddl, functions, maintenance, merge, partiql, refused
 from redshift_gateway.copy_parser import is_copy_from_location, parse_copy
 from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.errors import not_supported
@@ -17,7 +17,8 @@ _MAY_DIFFER = re.compile(
     + b"|".join(
         w.encode() for w in sorted(ddl.WORDS | alter.WORDS | maintenance.WORDS | refused.WORDS | functions.WORDS)
     )
-    + rb")\b|\bsvv_|\(\s*like\b|\bauto\s+refresh\b|\]\.|\(\s*max\s*\)",
+    + rb")\b|\bsvv_|\bauto\s+refresh\b|\]\.|\(\s*max\s*\)"
+    rb"|\bcreate\s+(?:local\s+)?(?:temp\w*\s+)?table\b|\balter\s+table\b|(?:::|\bas)\s*(?:numeric|dec|decimal)\b(?!\s*\()",
     re.IGNORECASE,
 )
 _DEFINITIONS = (
@@ -50,7 +51,7 @@ class Translation:
 
 def may_differ(sql: bytes) -> bool:
     """Whether a statement holds anything that could mean something else, or nothing, to PostgreSQL."""
-    return _MAY_DIFFER.search(sql) is not None
+    return _MAY_DIFFER.search(sql) is not None or partiql.may_navigate(sql)
 
 
 def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1) -> Translation:
@@ -94,21 +95,26 @@ def _statement(tokens: list[Token]) -> str:
 
 
 def _temporary_names(tokens: list[Token]) -> list[Token]:
-    """`#t` becomes `"#t"`, which PostgreSQL takes as a name; what creates it creates a temporary table."""
+    """`#t` becomes `"#t"`, which PostgreSQL takes as a name; what creates it creates a temporary table or view."""
     if not any(t.kind is Kind.TEMP for t in tokens):
         return tokens
     first = next(t.word for t in significant(tokens))
     result: list[Token] = []
     for token in tokens:
         if token.kind is Kind.TEMP:
-            if _creates(first, result):
-                result.append(Token(Kind.WORD, "TEMP "))
+            if (place := _place_of_temp(first, result)) is not None:
+                result.insert(place, Token(Kind.WORD, "TEMP "))
             token = Token(Kind.QUOTED, quote_name(token.text.lower()))  # noqa: PLW2901
         result.append(token)
     return result
 
 
-def _creates(first: str, before: list[Token]) -> bool:
-    """Whether the name that follows is that of a new table: SELECT ... INTO #t. (CREATE TABLE #t is ddl's.)"""
-    last = next((t.word for t in reversed(before) if t.kind is not Kind.SPACE), "")
-    return last == "into" and first in ("select", "with")
+def _place_of_temp(first: str, before: list[Token]) -> int | None:
+    """Where TEMP must stand if the name that follows is a new one's: SELECT ... INTO #t, CREATE VIEW #v.
+
+    (CREATE TABLE #t is ddl's.)
+    """
+    words = [t.word for t in significant(before)]
+    if words in (["create", "view"], ["create", "or", "replace", "view"]):
+        return next(n for n, t in enumerate(before) if t.word == "view")
+    return len(before) if words[-1:] == ["into"] and first in ("select", "with") else None
