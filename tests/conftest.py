@@ -1,11 +1,16 @@
-"""Session fixtures: a real PostgreSQL and a real S3 server, each on free loopback ports and in a folder of its own."""
+"""Session fixtures: a real PostgreSQL and a real S3 server, each on free loopback ports and in a folder of its own.
+
+GATEWAY_POSTGRES_BINARIES, a folder with `initdb` and `postgres`, has the tests run on another version of PostgreSQL:
+tests/infra/redshift_gateway passes on 15 to 18.
+"""
 
 import contextlib
+import os
 import secrets
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +81,25 @@ def state_folder() -> Iterator[Home]:
 
 @pytest.fixture(scope="session")
 def postgres(state_folder: Home) -> Iterator[Database]:
+    programs = Path(named) if (named := os.environ.get("GATEWAY_POSTGRES_BINARIES")) else None
+    with _postgres(state_folder, programs) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def start_postgres() -> Iterator[Callable[[Path], contextlib.AbstractContextManager[Database]]]:
+    """Starts another server, of the PostgreSQL whose programs are in a folder."""
+    home = Home(Path(tempfile.mkdtemp(prefix="la-test-")))
+    home.create()
+    yield lambda programs: _postgres(home, programs)
+    shutil.rmtree(home.root, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _postgres(home: Home, programs: Path | None) -> Iterator[Database]:
     settings = (("fsync", "off"), ("max_connections", "100"))
-    service = Postgres(state_folder, choose(_random_port(), set()), secrets.token_urlsafe(12), settings=settings)
+    password = secrets.token_urlsafe(12)
+    service = Postgres(home, choose(_random_port(), set()), password, settings=settings, programs=programs)
     with _running(service):
         yield Database(service)
 

@@ -56,6 +56,7 @@ class Postgres(Service):
     password: str = field(repr=False)
     roles: tuple[Role, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    programs: Path | None = None  # the folder of another PostgreSQL's, such as an older version
 
     name = "postgres"
     start_timeout = 60.0
@@ -79,15 +80,15 @@ class Postgres(Service):
 
     def identity(self) -> Identity | None:
         """Return nobody if we are root and nobody can reach the files: PostgreSQL refuses to run as root."""
-        return identity(self.directory.parent, binaries())
+        return identity(self.directory.parent, self._programs())
 
     def command(self) -> list[str]:
         """Return the server's command line."""
         options = {**SETTINGS, "port": str(self.port), **dict(self.settings)}
-        if _has_statistics():
+        if self._has_statistics():
             options["shared_preload_libraries"] = STATISTICS
         flags = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
-        return [*self._wrapper(), str(binaries() / "postgres"), "-D", str(self.directory), *flags]
+        return [*self._wrapper(), str(self._programs() / "postgres"), "-D", str(self.directory), *flags]
 
     def prepare(self) -> None:
         """Create the cluster if there is none; a half-made one is discarded."""
@@ -113,7 +114,7 @@ class Postgres(Service):
         with self.connect() as connection:
             for role in self.roles:
                 _create(connection, role)
-        if _has_statistics():
+        if self._has_statistics():
             for role in self.roles:
                 with self.connect(role.name) as connection:
                     connection.execute(f"create extension if not exists {STATISTICS}")
@@ -125,18 +126,20 @@ class Postgres(Service):
             owner = self.identity()
             if owner:
                 os.chown(secret.name, owner.uid, owner.gid)
-            program = [*self._wrapper(), str(binaries() / "initdb"), "-D", str(self.directory), "-U", self.user]
+            program = [*self._wrapper(), str(self._programs() / "initdb"), "-D", str(self.directory), "-U", self.user]
             options = ["-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--locale=C", "--no-instructions"]
             _run([*program, *options], owner)
 
     def _wrapper(self) -> list[str]:
-        return wrapper(self.name, self.directory.parent, binaries())
+        return wrapper(self.name, self.directory.parent, self._programs())
 
+    def _programs(self) -> Path:
+        return self.programs or binaries()
 
-def _has_statistics() -> bool:
-    """Tell whether the server's own libraries have it: Debian packs it apart for older versions."""
-    libraries = binaries().parent / "lib"
-    return any((folder / f"{STATISTICS}.so").exists() for folder in (libraries, libraries / "postgresql"))
+    def _has_statistics(self) -> bool:
+        """Tell whether the server's own libraries have it: Debian packs it apart for older versions."""
+        libraries = self._programs().parent / "lib"
+        return any((folder / f"{STATISTICS}.so").exists() for folder in (libraries, libraries / "postgresql"))
 
 
 def binaries() -> Path:

@@ -8,15 +8,13 @@ from redshift_gateway.errors import GatewayError, of_postgres
 from redshift_gateway.expected import Expected
 from redshift_gateway.history import Statements
 from redshift_gateway.load import Load
-from redshift_gateway.startup import SERVER_VERSION, without_list_end
+from redshift_gateway.startup import SERVER_VERSION
 from redshift_gateway.system_tables import Origin, SystemTables
 from redshift_gateway.unload import Spool
 from redshift_gateway.unload_columns import OutputColumn, from_description
 
 CHUNK = 1 << 18
-_LOOKED_AT = frozenset(
-    {wire.READY, wire.ERROR, wire.COPY_IN, wire.PARAMETER_STATUS, wire.COMPLETE, wire.KEY_DATA, wire.AUTHENTICATION}
-)
+_LOOKED_AT = frozenset({wire.READY, wire.ERROR, wire.COPY_IN, wire.PARAMETER_STATUS, wire.COMPLETE, wire.KEY_DATA})
 _LOOKED_AT_FOR_UNLOAD = _LOOKED_AT | {wire.COPY_OUT, wire.COPY_DONE, wire.NOTICE}
 
 
@@ -43,7 +41,6 @@ class Backend:
         self.origin = Origin("", "")  # who the session is
         self.statements = Statements()  # what the client has running
         self.tables = SystemTables()  # what the gateway remembers, of all its sessions
-        self.redshift_connector = False  # the client is that driver
         self._frames = wire.Frames(_LOOKED_AT)
         self._expected = Expected()
         self._error_seen = False
@@ -64,15 +61,19 @@ class Backend:
     async def run(self) -> None:
         """Relays until PostgreSQL closes the connection."""
         while chunk := await self.reader.read(CHUNK):
-            out = [
-                self._raw(piece) if tag == wire.RAW else self._message(tag, piece)
-                for tag, piece in self._frames.feed(chunk)
-            ]
-            if data := b"".join(out):
-                self.client.write(data)
-                await self.client.drain()
-            if self.spool is not None:
-                await self.spool.room()
+            await self.relay(chunk)
+
+    async def relay(self, chunk: bytes) -> None:
+        """Takes what PostgreSQL has said; the client gets what is its own of it."""
+        out = [
+            self._raw(piece) if tag == wire.RAW else self._message(tag, piece)
+            for tag, piece in self._frames.feed(chunk)
+        ]
+        if data := b"".join(out):
+            self.client.write(data)
+            await self.client.drain()
+        if self.spool is not None:
+            await self.spool.room()
 
     async def ask(self, sql: str, *parameters: str) -> list[list[str | None]] | None:
         """The rows of a query of the gateway's own; None when it fails. Only when idle."""
@@ -154,8 +155,6 @@ class Backend:
             return wire.message(tag, wire.text("CREATE TABLE"))
         if tag == wire.PARAMETER_STATUS and frame[5:].startswith(b"server_version\0"):
             return wire.message(tag, wire.text("server_version") + wire.text(SERVER_VERSION))
-        if tag == wire.AUTHENTICATION and self.redshift_connector:
-            return without_list_end(frame)
         if tag == wire.KEY_DATA:
             self.key = frame[5:]
         return frame

@@ -27,6 +27,10 @@ class Log:
         """Something that somebody should look at."""
         logging.getLogger("redshift_gateway").warning(event, extra={"fields": self._fields | fields})
 
+    def error(self, event: str, **fields: Any) -> None:
+        """Something that the gateway cannot go on with."""
+        logging.getLogger("redshift_gateway").error(event, extra={"fields": self._fields | fields})
+
     def fault(self, event: str, error: BaseException) -> None:
         """A fault: its kind and the places in the code, but not its text, which may quote data."""
         places = [f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]

@@ -13,6 +13,11 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # memory, processor time, open files
         self.sessions = Gauge("redshift_gateway_sessions", "Sessions open now", registry=registry)
+        self.certificate_expires = Gauge(
+            "redshift_gateway_certificate_expires_timestamp_seconds",
+            "When the certificate that clients see expires; 0 without TLS",
+            registry=registry,
+        )
         self.turned_away = Counter(
             "redshift_gateway_turned_away", "Connections closed at once, for there were too many", registry=registry
         )

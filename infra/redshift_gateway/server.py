@@ -2,31 +2,32 @@
 
 import asyncio
 import contextlib
+import math
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import cast
 
-from redshift_gateway import wire
+from redshift_gateway import authentication, wire
 from redshift_gateway.backend import Backend
+from redshift_gateway.endings import close, until_one_ends, watch
 from redshift_gateway.errors import GatewayError
 from redshift_gateway.feed import Feeder
 from redshift_gateway.log import Log
 from redshift_gateway.metrics import Metrics
 from redshift_gateway.objects import S3Settings
+from redshift_gateway.postgres_url import PostgresTls
 from redshift_gateway.session import Session
 from redshift_gateway.startup import Cancel, ClientReader, Startup, read_startup
 from redshift_gateway.system_tables import Origin, SystemTables
-from redshift_gateway.tls import TlsSettings, server_context
+from redshift_gateway.tls import TlsSettings, server_tls
 from redshift_gateway.transfers import Transfers
 from redshift_gateway.unloader import Unloader
+from redshift_gateway.upstream import BUFFER, Link, Upstream
 
-_BUFFER = 1 << 20  # bytes held for a slow reader before the writer is made to wait
 _CONNECTING = 100  # connections above those of sessions: clients that start, and cancel requests
-_CONNECT_SECONDS = 10.0
-_CLOSE_SECONDS = 2.0
-_GONE_SECONDS = 5.0  # that a session has to finish what a client has asked for that has gone
+_CANCEL_SECONDS = 10.0
 _LOOK_SECONDS = 0.1  # between two looks at the sessions while the gateway stops
 
 
@@ -44,6 +45,7 @@ class Settings:
     startup_seconds: float = 10.0
     load_threads: int = 4
     tls: TlsSettings = field(default_factory=TlsSettings)
+    postgres_tls: PostgresTls = field(default_factory=PostgresTls)
 
 
 class Gateway:
@@ -58,8 +60,38 @@ class Gateway:
         self._open: dict[Transfers, tuple[Backend, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._tls = server_context(settings.tls, settings.host)
         self._number = self._taken = 0
+        self._deadline = math.inf  # of stopping, on the loop's clock
+        self.reload()
+
+    def reload(self) -> None:
+        """Reads all certificates and keys (again), for connections from now on.
+
+        Raises OSError (ssl.SSLError too) or ValueError when they do not fit; then all stays as it was.
+        """
+        tls = server_tls(self.settings.tls, self.settings.host)
+        self._upstream = Upstream(self.settings.postgres_host, self.settings.postgres_port, self.settings.postgres_tls)
+        self._tls = tls
+        if tls is not None:
+            self.metrics.certificate_expires.set(tls.expires.timestamp())
+            level = Log().warning if tls.expires_soon else Log().info
+            level("certificate", expires=tls.expires.isoformat())
+
+    @property
+    def sessions(self) -> int:
+        """How many are open."""
+        return self._taken
+
+    async def trouble(self) -> str:
+        """Why a client would be refused now; nothing if none would."""
+        if self._deadline < math.inf:
+            return "the gateway is stopping"
+        try:
+            link = await self._upstream.open()
+        except GatewayError as error:
+            return error.message
+        link.writer.close()
+        return ""
 
     async def start(self) -> int:
         """Listens; returns the port, which matters when the settings say 0."""
@@ -68,11 +100,14 @@ class Gateway:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self, grace: float = 5.0) -> None:
-        """Stops listening and ends what is idle. The other sessions have `grace` seconds to end their transactions."""
+        """Stops listening and ends what is idle. The other sessions have `grace` seconds to end their transactions.
+
+        `stop_now` ends their time.
+        """
         if self._server is not None:
             self._server.close()
-        deadline = asyncio.get_running_loop().time() + grace
-        while self._tasks and asyncio.get_running_loop().time() < deadline:
+        self._deadline = asyncio.get_running_loop().time() + grace
+        while self._tasks and asyncio.get_running_loop().time() < self._deadline:
             for task in [t for b, t in self._open.values() if b.idle.is_set() and b.status == b"I"]:
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=_LOOK_SECONDS)
@@ -81,9 +116,13 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def stop_now(self) -> None:
+        """Who waits for the sessions does so no longer."""
+        self._deadline = 0.0
+
     def _protocol(self) -> asyncio.StreamReaderProtocol:
         return asyncio.StreamReaderProtocol(
-            reader := ClientReader(_BUFFER), lambda _, writer: self._accept(reader, writer)
+            reader := ClientReader(BUFFER), lambda _, writer: self._accept(reader, writer)
         )
 
     def _accept(self, reader: ClientReader, writer: asyncio.StreamWriter) -> None:
@@ -99,13 +138,17 @@ class Gateway:
         self._number += 1
         log = Log(session=self._number)
         try:
+            tls = self._tls
             async with asyncio.timeout(self.settings.startup_seconds):
-                wanted = await read_startup(reader, writer, self._tls, required=self.settings.tls.required)
+                context = tls.context if tls else None
+                wanted = await read_startup(reader, writer, context, required=self.settings.tls.required)
             if isinstance(wanted, Cancel):
                 await self._cancel(wanted)
             else:
+                shown = tls.certificate if tls and writer.get_extra_info("ssl_object") else b""
                 with self._place():
-                    await self._session(wanted, reader, writer, log)
+                    link, said = await authentication.begin(self._upstream, wanted, reader, writer, shown)
+                    await self._session(wanted, link, said, reader, writer, log)
         except GatewayError as error:
             writer.write(wire.error_response(error, "FATAL"))
             log.warning("session_refused", reason=error.message)
@@ -118,7 +161,7 @@ class Gateway:
             writer.write(wire.error_response(GatewayError("internal error of the Redshift gateway"), "FATAL"))
             log.fault("session_failed", error)
         finally:
-            await _close(writer)
+            await close(writer)
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
@@ -131,9 +174,11 @@ class Gateway:
         finally:
             self._taken -= 1
 
-    async def _session(self, wanted: Startup, reader: ClientReader, writer: asyncio.StreamWriter, log: Log) -> None:
-        backend = await self._connect(writer)
-        backend.redshift_connector = wanted.is_redshift_connector
+    async def _session(
+        self, wanted: Startup, link: Link, said: bytes, reader: ClientReader, writer: asyncio.StreamWriter, log: Log
+    ) -> None:
+        writer.transport.set_write_buffer_limits(high=BUFFER)
+        backend = Backend(link.reader, link.writer, writer)
         parameters = wanted.parameters
         backend.origin = Origin(parameters["user"], parameters.get("database") or parameters["user"])
         backend.tables = self._tables
@@ -141,13 +186,20 @@ class Gateway:
         unloader = Unloader(backend, self._pool, self.metrics, log, lambda: self._ask_to_cancel(Cancel(backend.key)))
         transfers = Transfers(backend, feeder, unloader, self.settings.s3)
         session = Session(backend, transfers, self.settings.max_statement_bytes, self.metrics, log)
-        backend.send(wanted.packet())
         self._open[transfers] = backend, cast("asyncio.Task[None]", asyncio.current_task())
         self.metrics.sessions.inc()
-        log.info("session_started", user=wanted.parameters["user"], database=wanted.parameters.get("database", ""))
+        log.info(
+            "session_started",
+            user=parameters["user"],
+            database=backend.origin.database,
+            client=str((writer.get_extra_info("peername") or [""])[0]),
+            encrypted=writer.get_extra_info("ssl_object") is not None,
+            postgres_encrypted=link.encrypted,
+        )
         started = time.monotonic()
         try:
-            by_client = await _until_one_ends(session.run(reader), backend.run(), _watch(reader, transfers))
+            await backend.relay(said)
+            by_client = await until_one_ends(session.run(reader), backend.run(), watch(reader, transfers))
             if not by_client and not backend.error_seen:  # a FATAL error of PostgreSQL's own has been passed on
                 raise GatewayError("PostgreSQL closed the connection unexpectedly", sqlstate="08006")
         finally:
@@ -157,18 +209,6 @@ class Gateway:
             del self._open[transfers]
             self.metrics.sessions.dec()
             log.info("session_ended", seconds=round(time.monotonic() - started, 3))
-
-    async def _connect(self, client: asyncio.StreamWriter) -> Backend:
-        client.transport.set_write_buffer_limits(high=_BUFFER)
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                reader, writer = await asyncio.open_connection(
-                    self.settings.postgres_host, self.settings.postgres_port, limit=_BUFFER
-                )
-        except (OSError, TimeoutError) as error:
-            raise GatewayError(f"PostgreSQL cannot be reached: {type(error).__name__}", sqlstate="08006") from None
-        writer.transport.set_write_buffer_limits(high=4 * _BUFFER)
-        return Backend(reader, writer, client)
 
     async def _cancel(self, request: Cancel) -> None:
         """Passes a cancel request on. A load waits for S3, where PostgreSQL cannot interrupt it: the gateway does."""
@@ -181,38 +221,11 @@ class Gateway:
         """Returns once PostgreSQL has read the request."""
         if not request.key:
             return
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                reader, writer = await asyncio.open_connection(self.settings.postgres_host, self.settings.postgres_port)
-                writer.write(request.packet())
-                await reader.read()
-                await _close(writer)
-
-
-async def _watch(reader: ClientReader, transfers: Transfers) -> None:
-    """Tells the transfers that the client has gone. Returns when the session has had the time to end by itself."""
-    await reader.closed.wait()
-    transfers.client_gone()
-    await asyncio.sleep(_GONE_SECONDS)
-
-
-async def _until_one_ends(session: Awaitable[None], backend: Awaitable[None], watch: Awaitable[None]) -> bool:
-    """Runs all three until one ends. Returns whether PostgreSQL is not the one; raises the error of what has ended."""
-    first, second, third = (asyncio.ensure_future(w) for w in (session, backend, watch))
-    try:
-        done, _ = await asyncio.wait({first, second, third}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-        return second not in done
-    finally:
-        for task in (first, second, third):
-            task.cancel()
-        await asyncio.gather(first, second, third, return_exceptions=True)
-
-
-async def _close(writer: asyncio.StreamWriter) -> None:
-    """Sends what is left and closes, within a short time."""
-    with contextlib.suppress(OSError, TimeoutError):
-        writer.close()
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await writer.wait_closed()
+        with contextlib.suppress(OSError, TimeoutError, GatewayError):
+            link = await self._upstream.open()
+            try:
+                async with asyncio.timeout(_CANCEL_SECONDS):
+                    link.writer.write(request.packet())
+                    await link.reader.read()
+            finally:
+                link.abort()

@@ -11,7 +11,6 @@ from redshift_gateway.errors import GatewayError
 SERVER_VERSION = "8.0.2"  # what Redshift has always answered; drivers choose their ways by it
 _MAX_PACKET = 10_000  # PostgreSQL's own limit
 _PROTOCOL_3 = 3
-_AUTHENTICATION_SASL = 10
 
 # Redshift's drivers send these; PostgreSQL refuses a connection with a start-up parameter that it does not know.
 _UNKNOWN_TO_POSTGRES = frozenset({
@@ -112,16 +111,6 @@ async def read_startup(
 async def _encrypt(writer: asyncio.StreamWriter, tls: ssl.SSLContext) -> None:
     writer.write(b"S")
     await writer.start_tls(tls)
-
-
-def without_list_end(frame: bytes) -> bytes:
-    """AuthenticationSASL as redshift_connector reads it.
-
-    It takes the empty string that ends PostgreSQL's list of mechanisms for one more mechanism, and gives up. Other
-    messages of authentication are left alone.
-    """
-    sasl = frame[5:9] == struct.pack("!I", _AUTHENTICATION_SASL) and frame.endswith(b"\0\0")
-    return wire.message(frame[0], frame[5:-1]) if sasl else frame
 
 
 def _startup(version: int, body: bytes) -> Startup:

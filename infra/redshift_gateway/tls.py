@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _VALID = timedelta(days=397)  # the longest that clients commonly accept
+_RENEW = timedelta(days=30)
 _PRIVATE = 0o600
 
 
@@ -31,7 +32,21 @@ class TlsSettings:
         return self.self_signed or self.certificate is not None
 
 
-def server_context(settings: TlsSettings, host: str) -> ssl.SSLContext | None:
+@dataclass(frozen=True)
+class ServerTls:
+    """What the server needs to encrypt, and what its certificate is."""
+
+    context: ssl.SSLContext
+    certificate: bytes  # as clients see it (DER)
+    expires: datetime
+
+    @property
+    def expires_soon(self) -> bool:
+        """Whether somebody should renew it."""
+        return self.expires - datetime.now(UTC) < _RENEW
+
+
+def server_tls(settings: TlsSettings, host: str) -> ServerTls | None:
     """What the server needs to encrypt; None when it shall not.
 
     A self-signed certificate is written where the settings say, unless there is one already, so that clients may trust
@@ -48,12 +63,17 @@ def server_context(settings: TlsSettings, host: str) -> ssl.SSLContext | None:
         key = settings.key or certificate.with_suffix(".key" if settings.self_signed else certificate.suffix)
         if settings.self_signed and not certificate.exists():
             write_self_signed(certificate, key, host)
+        key.read_bytes()  # its error names the file, that of load_cert_chain does not
+        own = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
         context.load_cert_chain(certificate, key)
-    return context
+    return ServerTls(context, own.public_bytes(serialization.Encoding.DER), own.not_valid_after_utc)
 
 
 def write_self_signed(certificate: Path, key: Path, host: str) -> None:
-    """Makes a key and a certificate for this host, localhost and the loopback addresses."""
+    """Makes a key and a certificate for this host, localhost and the loopback addresses.
+
+    Raises FileExistsError rather than replace a key.
+    """
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Redshift gateway")])
     now = datetime.now(UTC)
@@ -71,7 +91,7 @@ def write_self_signed(certificate: Path, key: Path, host: str) -> None:
         .sign(private, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
-    key.touch(_PRIVATE)
+    key.touch(_PRIVATE, exist_ok=False)
     key.write_bytes(private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     certificate.write_bytes(signed.public_bytes(pem))
 

@@ -6,13 +6,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from oldest_postgres import programs as oldest_programs
 from pyarrow import fs
 
+from embedded.engine import EngineError
 from redshift_gateway.objects import S3Settings
 from redshift_gateway.server import Gateway, Settings
 
@@ -47,6 +50,23 @@ def listening(settings: Settings) -> Iterator[tuple[Gateway, int]]:
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
     loop.close()
+
+
+@pytest.fixture(scope="session")
+def oldest_postgres(start_postgres: Callable[[Path], Any]) -> Iterator[Any]:
+    """A server of the oldest version that the gateway supports, beside the session's. It may be given TLS."""
+    try:
+        programs = oldest_programs()
+    except EngineError as error:
+        pytest.skip(f"PostgreSQL 15 cannot be fetched: {error}")
+    with start_postgres(programs) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def running() -> Callable[[Gateway, int, Any, str], Running]:
+    """A gateway in front of a PostgreSQL, as a test addresses it."""
+    return lambda gateway, port, postgres, database: Running(gateway, port, postgres.user, postgres.password, database)
 
 
 @pytest.fixture(scope="session")

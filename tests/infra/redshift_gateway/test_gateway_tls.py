@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 import redshift_connector
 
-from redshift_gateway.tls import TlsSettings, server_context, write_self_signed
+from redshift_gateway.tls import TlsSettings, server_tls, write_self_signed
 
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
 
@@ -112,9 +112,9 @@ def test_a_handshake_that_fails_ends_the_connection(encrypted: Any, hello: bytes
 
 
 def test_old_versions_of_tls_are_refused(encrypted: Any) -> None:
-    context = server_context(TlsSettings(self_signed=True), "127.0.0.1")
-    assert context is not None
-    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    tls = server_tls(TlsSettings(self_signed=True), "127.0.0.1")
+    assert tls is not None
+    assert tls.context.minimum_version == ssl.TLSVersion.TLSv1_2
     with pytest.raises(psycopg.OperationalError):
         encrypted.connect(sslmode="require", ssl_min_protocol_version="TLSv1", ssl_max_protocol_version="TLSv1.1")
 
@@ -122,19 +122,19 @@ def test_old_versions_of_tls_are_refused(encrypted: Any) -> None:
 def test_the_key_is_private_and_both_are_kept(certificate: Path, encrypted: Any) -> None:
     assert stat.S_IMODE(certificate.with_suffix(".key").stat().st_mode) == 0o600
     before = certificate.read_bytes()
-    server_context(TlsSettings(certificate, self_signed=True), "127.0.0.1")
+    server_tls(TlsSettings(certificate, self_signed=True), "127.0.0.1")
     assert certificate.read_bytes() == before
 
 
 def test_a_certificate_that_is_given(tmp_path: Path) -> None:
     certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
     write_self_signed(certificate, key, "warehouse.example")
-    assert server_context(TlsSettings(certificate, key), "0.0.0.0") is not None
+    assert server_tls(TlsSettings(certificate, key), "0.0.0.0") is not None
     shown = subprocess.run(
         ["openssl", "x509", "-in", certificate, "-noout", "-ext", "subjectAltName"], capture_output=True, check=False
     )
     assert shown.returncode or b"warehouse.example" in shown.stdout
     with pytest.raises(OSError):  # noqa: PT011 - a missing key is the operating system's error
-        server_context(TlsSettings(certificate, tmp_path / "none.pem"), "localhost")
+        server_tls(TlsSettings(certificate, tmp_path / "none.pem"), "localhost")
     with pytest.raises(ValueError, match="without a certificate"):
-        server_context(TlsSettings(required=True), "localhost")
+        server_tls(TlsSettings(required=True), "localhost")
