@@ -75,7 +75,7 @@ class Column:
     def shown_length(self) -> str:
         """The length as stl_load_errors writes it."""
         if self.type == "numeric" and self.modifier >= 4:
-            return f"{self.precision},{self.scale}"
+            return f"{self.precision}, {self.scale}"
         return str(self.length or "")
 
     def shown_type(self) -> str:

@@ -75,6 +75,8 @@ def _option(copy: CopyStatement, reader: Reader) -> CopyStatement:
         return replace(copy, credentials=parse_credentials(copy.credentials, word, reader))
     copy = replace(copy, options=copy.options | {word})
     if word in _COMPRESSION:
+        if copy.compression:
+            raise syntax_error("COPY: only one compression may be given")
         return replace(copy, compression=_COMPRESSION[word])
     if word in _FLAGS:
         reader.take(*_FLAGS[word])
@@ -170,7 +172,17 @@ def _widths(specification: str) -> tuple[int, ...]:
 
 
 def parse_credentials(known: Credentials, word: str, reader: Reader) -> Credentials:
-    """The credentials with those of the clause that `word` begins. UNLOAD has the same clauses."""
+    """The credentials with those of the clause that `word` begins. UNLOAD has the same clauses.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-authorization.html
+    """
+    given = _clause(known, word, reader)
+    if given.role and (given.access_key or given.secret_key or given.session_token):
+        raise syntax_error("IAM_ROLE cannot be used with access keys or a session token")
+    return given
+
+
+def _clause(known: Credentials, word: str, reader: Reader) -> Credentials:
     if word == "iam_role":
         return replace(known, role="default" if reader.take("default") else reader.string())
     if word in _KEYS:
@@ -192,4 +204,6 @@ def _with_pair(known: Credentials, name: str, value: str) -> Credentials:
             return replace(known, session_token=SecretStr(value))
         case "aws_iam_role":
             return replace(known, role=value)
+        case "master_symmetric_key":
+            raise not_supported("MASTER_SYMMETRIC_KEY", "Objects are read and written as S3 encrypts them by itself.")
     raise GatewayError("COPY: the credentials string is not valid", sqlstate="22023")

@@ -29,7 +29,7 @@ _NOON: Final = 12
 DATE: Final = "YYYY-MM-DD"
 TIMESTAMP: Final = "YYYY-MM-DD HH:MI:SS"
 # A zone stands behind a time: the -08 of 1997-12-08 is a day.
-_ZONED = re.compile(r"(.*\d:\d\d(?:\.\d+)?)\s*([+-]\d{1,2}(?::?\d{2})?|Z|UTC|GMT)", re.IGNORECASE)
+_ZONED = re.compile(r"(.*\d:\d\d(?:\.\d+)?)\s*([+-]\d{1,2}(?::?\d{2})?|Z|UTC|GMT|[PMCE][SD]T)", re.IGNORECASE)
 # What 'auto' knows beside ISO 8601; PostgreSQL reads these as Redshift does.
 _AUTO: Final = (
     "MM/DD/YYYY", "MM-DD-YYYY", "MM.DD.YYYY", "YYYY/MM/DD", "YYYY.MM.DD", "MON DD, YYYY", "MON-DD-YYYY", "DD-MON-YYYY",

@@ -49,7 +49,7 @@ def chunks(source: Source) -> Iterator[Chunk]:
 def _by_column(source: Source, piece: Piece) -> Any:
     """The piece as CSV by way of Arrow; nothing when it must be read record by record."""
     data = piece.data
-    if b"\n\n" in data or not data.startswith(b"{") or b"\n{" not in b"\n" + data:
+    if b"\n\n" in data or b"\\u0000" in data or not data.startswith(b"{") or b"\n{" not in b"\n" + data:
         return None
     options = pajson.ParseOptions(explicit_schema=_schema(source.columns), unexpected_field_behavior="ignore")
     reading = pajson.ReadOptions(use_threads=False, block_size=len(data))

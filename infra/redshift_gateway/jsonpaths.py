@@ -17,9 +17,12 @@ def parse(text: bytes, uri: str) -> list[list[str | int]]:
     """The paths as steps: names and positions. Raises GatewayError for what is no jsonpaths file."""
     try:
         paths = json.loads(text)["jsonpaths"]
-        return [_steps(path, uri) for path in paths]
+        steps = [_steps(path, uri) for path in paths]
     except (ValueError, KeyError, TypeError):
         raise GatewayError(f"The file {uri} is not a jsonpaths file", sqlstate="22023") from None
+    if len({bool(m[1]) for path in paths for m in _STEP.finditer(path) if m[2] is None}) > 1:
+        raise GatewayError(f"The jsonpaths file {uri} mixes bracket notation and dot notation", sqlstate="22023")
+    return steps
 
 
 def _steps(path: str, uri: str) -> list[str | int]:

@@ -108,11 +108,18 @@ def _from_manifest(system: Any, statement: CopyStatement) -> list[S3Object]:
     with system.open_input_stream(f"{statement.bucket}/{statement.prefix}") as stream:
         try:
             entries = json.loads(stream.read())["entries"]
+            sized = all("content_length" in e.get("meta", {}) for e in entries)
             wanted = [(str(e["url"]).removeprefix("s3://"), bool(e.get("mandatory", False))) for e in entries]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise GatewayError(
                 f"The manifest {statement.uri} is not valid JSON with entries", sqlstate="22023"
             ) from None
+    if statement.format.columnar and not sized:
+        raise GatewayError(
+            f"The manifest {statement.uri} has an entry without meta.content_length, which COPY from "
+            f"{statement.format.name} needs",
+            sqlstate="22023",
+        )
     found = []
     for path, mandatory in wanted:
         info = system.get_file_info(path)

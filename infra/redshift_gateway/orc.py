@@ -5,8 +5,8 @@ https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-column
 
 from collections.abc import Iterator
 
-from redshift_gateway.parquet import ROWS, check_schema, filled, plain
-from redshift_gateway.source import Chunk, Source, written
+from redshift_gateway.parquet import ROWS, check_schema, loaded
+from redshift_gateway.source import Chunk, Source
 
 
 def chunks(source: Source) -> Iterator[Chunk]:
@@ -19,4 +19,4 @@ def chunks(source: Source) -> Iterator[Chunk]:
         for number in range(file.nstripes):
             stripe = file.read_stripe(number)
             for start in range(0, stripe.num_rows, ROWS):
-                yield Chunk(written(filled(source, plain(stripe.slice(start, ROWS)))))
+                yield Chunk(loaded(source, stripe.slice(start, ROWS)))

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from redshift_gateway.columns import accepts
+from redshift_gateway.columns import Column, accepts
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.source import BLOCK, Chunk, Source, written
+from redshift_gateway.source import BLOCK, Block, Chunk, Source, written
 
 ROWS: Final = 8192  # a batch; sixteen columns make about a megabyte of CSV
 # Text types that Arrow's CSV writer does not take, and what they are written as.
@@ -30,7 +31,7 @@ def chunks(source: Source) -> Iterator[Chunk]:
         check_schema(source, file.schema_arrow)
         for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
             if batch.num_rows:
-                yield Chunk(written(filled(source, plain(batch))))
+                yield Chunk(loaded(source, batch))
 
 
 def check_schema(source: Source, schema: Any) -> None:
@@ -53,13 +54,34 @@ def check_schema(source: Source, schema: Any) -> None:
             )
 
 
+def loaded(source: Source, batch: Any) -> Block:
+    """A batch of the file as CSV for PostgreSQL. Raises GatewayError for a text that is too long."""
+    batch = plain(batch)
+    for column, texts in zip(source.columns, batch.columns, strict=False):
+        if column.length:
+            _check_length(source, column, texts)
+    return written(filled(source, batch))
+
+
+def _check_length(source: Source, column: Column, texts: Any) -> None:
+    """Redshift counts bytes, PostgreSQL characters. Blanks at the end of a CHAR do not count.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
+    """
+    texts = pc.utf8_rtrim(texts, " ") if column.type == "bpchar" else texts
+    if (longest := pc.max(pc.binary_length(texts)).as_py() or 0) > column.length:
+        raise GatewayError(
+            f"The length of the data column {column.name} is longer than the length defined in the table. "
+            f"Table: {column.length}, Data: {longest}, File name: {source.item.uri}"
+        )
+
+
 def filled(source: Source, batch: Any) -> Any:
-    """The batch with what FILLRECORD adds for the columns that the file lacks: empty texts, and NULLs."""
-    missing = source.columns[batch.num_columns :]
+    """The batch with the NULLs that FILLRECORD adds for the columns that the file lacks."""
+    missing = len(source.columns) - batch.num_columns
     if not missing:
         return batch
-    values = [pa.repeat(pa.scalar("" if c.is_text else None, pa.string()), batch.num_rows) for c in missing]
-    arrays = [*batch.columns, *values]
+    arrays = [*batch.columns, *[pa.nulls(batch.num_rows, pa.string())] * missing]
     return pa.RecordBatch.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
 
 

@@ -107,12 +107,10 @@ def _field(copy: CopyStatement) -> re.Pattern[str]:
     plain = rf"(?P<plain>(?:{piece})*){end}"
     if not copy.has("removequotes"):
         return re.compile(plain, re.DOTALL)
-    inner = [rf"{q}(?P<{n}>(?:{_inner(q, copy)})*){q}{end}" for q, n in (('"', "double"), ("'", "single"))]
+    # A quote within is kept: the one that ends the field stands before a separator or the end.
+    character = r"\\.|[^\\]" if copy.has("escape") else "."
+    inner = [rf"{q}(?P<{n}>(?:{character})*?){q}{end}" for q, n in (('"', "double"), ("'", "single"))]
     return re.compile("|".join([*inner, rf"(?!['\"]){plain}"]), re.DOTALL)
-
-
-def _inner(quote: str, copy: CopyStatement) -> str:
-    return rf"\\.|[^\\{quote}]" if copy.has("escape") else rf"[^{quote}]"
 
 
 def _value(match: re.Match[str], copy: CopyStatement) -> str | None:

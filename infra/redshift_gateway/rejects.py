@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/redshift/latest/dg/r_Load_Error_Reference.html
 """
 
+import re
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -16,6 +17,20 @@ from redshift_gateway.errors import GatewayError
 _KEPT: Final = 1_000  # of one load, for stl_load_errors
 RAW: Final = 1_024  # characters of a line or a value
 _REASON: Final = 100
+_NOT_ASCII = re.compile(r"[^\x01-\x7f]")  # nor NUL, which PostgreSQL's JSON cannot hold
+
+
+def _storable(text: str) -> str:
+    """The text without what neither a message nor PostgreSQL's JSON can hold."""
+    return text.encode(errors="replace").decode().replace("\0", "?")
+
+
+def encoded(text: str) -> bytes:
+    """The text in UTF-8. Raises BadValueError for half of a surrogate pair, which JSON may write."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise BadValueError(1220, "String contains invalid or unsupported UTF8 codepoints", text) from None
 
 
 class BadValueError(Exception):
@@ -24,7 +39,7 @@ class BadValueError(Exception):
     def __init__(self, code: int, reason: str, value: str = "", position: int = 0) -> None:
         """`position` is where in the value the trouble is."""
         super().__init__(reason)
-        self.code, self.reason, self.value, self.position = code, reason, value, position
+        self.code, self.reason, self.value, self.position = code, _storable(reason), _storable(value), position
         self.column: Column | None = None
 
 
@@ -53,7 +68,7 @@ class Reject:
             "type": column.short_type() if column else "",
             "col_length": column.shown_length() if column else "",
             "position": error.position,
-            "raw_line": self.raw_line[:RAW],
+            "raw_line": _NOT_ASCII.sub(".", self.raw_line[:RAW]),  # as AWS' page has it
             "raw_field_value": error.value[:RAW],
             "err_code": error.code,
             "err_reason": error.reason[:_REASON],

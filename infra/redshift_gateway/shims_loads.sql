@@ -5,7 +5,7 @@ create or replace view redshift_gateway.stl_load_errors as
 select
     coalesce(roles.oid::bigint::int, 0) as userid, 0 as slice, tbl, starttime, session, query, filename, line_number,
     colname, type, col_length, position, raw_line, raw_field_value, err_code, err_reason, 0 as is_partial,
-    0 as start_offset, -1::bigint as copy_job_id
+    0 as start_offset, 0::bigint as copy_job_id
 from jsonb_to_recordset(coalesce(nullif(current_setting('redshift_gateway.load_errors', true), ''), '[]')::jsonb) as errors (
     user_name text, tbl int, starttime timestamp, session int, query int, filename text, line_number bigint,
     colname text, type text, col_length text, position int, raw_line text, raw_field_value text, err_code int,

@@ -11,7 +11,7 @@ import pyarrow.csv as pacsv
 from redshift_gateway.columns import Column
 from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.objects import S3Object, open_stream
-from redshift_gateway.rejects import RAW, BadValueError, Reject, Rejects
+from redshift_gateway.rejects import RAW, BadValueError, Reject, Rejects, encoded
 from redshift_gateway.values import Rule
 
 BLOCK = 1 << 20  # bytes; memory does not grow with the input
@@ -62,7 +62,7 @@ class Source:
 
     def load(self, records: Iterable[Record], raw: bytes = b"") -> Chunk:
         """The records one by one. Those that do not fit are rejected. Raises GatewayError when they are too many."""
-        out: list[str] = []
+        out: list[bytes] = []
         lines: list[int] = []
         for record in records:
             try:
@@ -70,13 +70,16 @@ class Source:
                 lines.append(record.line)
             except BadValueError as error:
                 self.rejects.add(Reject(self.item.uri, record.line, record.raw[:RAW], error))
-        return Chunk("".join(out).encode(), lines[0] if lines else 0, lines, raw)
+        return Chunk(b"".join(out), lines[0] if lines else 0, lines, raw)
 
-    def _row(self, record: Record) -> str:
+    def _row(self, record: Record) -> bytes:
         if isinstance(record.fields, BadValueError):
             raise record.fields
         fields = self._filled(record.fields)
-        return ",".join([_quoted(r(v)) for r, v in zip(self.rules, fields, strict=True)]) + "\n"
+        row = ",".join([_quoted(r(v)) for r, v in zip(self.rules, fields, strict=True)]) + "\n"
+        if "\0" in row:  # JSON may write it
+            raise BadValueError(1220, "The NUL character is not supported")
+        return encoded(row)
 
     def _filled(self, fields: Sequence[str | None]) -> Sequence[str | None]:
         """As many fields as there are columns. Raises BadValueError when there are not, FILLRECORD aside."""
@@ -85,7 +88,12 @@ class Source:
             raise BadValueError(1202, "Extra column(s) found")
         if missing and not self.statement.has("fillrecord"):
             raise BadValueError(1214, "Delimiter not found")
-        return [*fields, *[""] * missing] if missing else fields
+        return [*fields, *[_missing(c) for c in self.columns[len(fields) :]]] if missing else fields
+
+
+def _missing(column: Column) -> str | None:
+    """What FILLRECORD puts into a column at a record's end: an empty text into a VARCHAR, NULL into others."""
+    return "" if column.is_text and column.type != "bpchar" else None
 
 
 def _quoted(value: str | None) -> str:

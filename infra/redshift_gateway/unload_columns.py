@@ -21,6 +21,7 @@ class Oid(IntEnum):
 
 
 NUMBERS = frozenset({Oid.INT2, Oid.INT4, Oid.INT8, Oid.FLOAT4, Oid.FLOAT8, Oid.NUMERIC})
+SUPER = frozenset({Oid.JSON, Oid.JSONB})
 _PARTITION_KEYS = NUMBERS - {Oid.FLOAT8} | {Oid.BOOL, Oid.BPCHAR, Oid.VARCHAR, Oid.TEXT, Oid.DATE, Oid.TIMESTAMP}
 _TYPES: dict[int, tuple[Any, str]] = {
     Oid.BOOL: (pa.bool_(), "boolean"), Oid.INT2: (pa.int16(), "smallint"), Oid.INT4: (pa.int32(), "integer"),

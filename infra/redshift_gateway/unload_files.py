@@ -1,8 +1,8 @@
 """From the rows that PostgreSQL sends to the files of an UNLOAD: what runs in a worker thread."""
 
 import json
+import re
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,8 +18,9 @@ from redshift_gateway.unload_sql import kept
 from redshift_gateway.unload_statement import UnloadStatement
 
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-# Characters that Hive itself does not escape in the name of a partition's folder.
-_PLAIN = " !$&()+,-.;<>@_`|~"
+# What Hive escapes in the name of a partition's folder.
+# https://github.com/apache/hive/blob/master/common/src/java/org/apache/hadoop/hive/common/FileUtils.java
+_SPECIAL = re.compile(r"""[\x00-\x1f"#%'*/:=?\\\x7f{\[\]^]""")
 _SECONDS = {Oid.DATE: pa.int32(), Oid.TIME: pa.int64(), Oid.TIMESTAMP: pa.int64(), Oid.TIMESTAMPTZ: pa.int64()}
 
 
@@ -64,7 +65,8 @@ class Files:
         """Makes all of it visible, the manifest last; then removes what CLEANPATH says. Returns the number of rows."""
         assert self._uploads is not None  # noqa: S101 - start() was called
         with uploads.failures(self.statement.uri):
-            if self._file is None and not self.statement.partition_by:
+            # No rows: an empty file, which Redshift "might write" of CSV; of JSON it writes none.
+            if self._file is None and not self.statement.partition_by and self.statement.format is not Format.JSON:
                 self._enter(None)
             self._close()
             if self.statement.manifest:
@@ -94,7 +96,7 @@ class Files:
     def _path(self, partition: str | None) -> str:
         values = json.loads(partition) if partition is not None else []
         names = zip(self.statement.partition_by, values, strict=False)
-        return "".join(f"{n}={_NULL_PARTITION if v is None else quote(v, safe=_PLAIN)}/" for n, v in names)
+        return "".join(f"{n}={_NULL_PARTITION if v is None else _escaped(v)}/" for n, v in names)
 
     def _next(self) -> None:
         """Opens the next file of the partition."""
@@ -117,6 +119,10 @@ class Files:
         upload = self._uploads.open(f"{self.statement.folder}manifest")
         upload.write(json.dumps(manifest(self.statement, self.columns, self._closed), indent=2).encode())
         upload.close()
+
+
+def _escaped(value: str) -> str:
+    return _SPECIAL.sub(lambda m: f"%{ord(m[0]):02X}", value)
 
 
 def manifest(statement: UnloadStatement, columns: list[OutputColumn], files: list[File]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from redshift_gateway.unload_columns import OutputColumn
 from redshift_gateway.unload_sql import header, kept
-from redshift_gateway.unload_statement import UnloadStatement
+from redshift_gateway.unload_statement import ROW_GROUP, UnloadStatement
 from redshift_gateway.uploads import Upload
 
 
@@ -69,7 +69,7 @@ class ParquetFile:
     def __init__(self, upload: Upload, statement: UnloadStatement, columns: list[OutputColumn]) -> None:
         """Writes nothing yet."""
         self.upload, self.rows, self.lines = upload, 0, 0
-        self._group = statement.row_group_size
+        self._group = statement.row_group_size or ROW_GROUP
         self._limit = statement.max_file_size // self._group * self._group or statement.max_file_size
         self._schema = pa.schema([(c.name, c.arrow_type()) for _, c in kept(statement, columns)])
         self._writer = pq.ParquetWriter(pa.PythonFile(upload, "w"), self._schema, version="1.0", compression="snappy")

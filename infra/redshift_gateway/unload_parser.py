@@ -154,10 +154,13 @@ def _check(unload: UnloadStatement) -> None:
     }  # fmt: skip
     compression = {"GZIP, BZIP2 and ZSTD": unload.compression}
     refused: dict[Format, dict[str, object]] = {
-        Format.PARQUET: {**text, **compression}, Format.JSON: text, Format.CSV: {"ESCAPE": unload.escape},
+        Format.PARQUET: {**text, **compression}, Format.JSON: text,
+        Format.CSV: {"ESCAPE": unload.escape, "ADDQUOTES": unload.add_quotes},
     }  # fmt: skip
     for option, given in refused.get(unload.format, {}).items():
         if given:
             raise syntax_error(f"{option} is not supported for UNLOAD to {unload.format.value.upper()}")
+    if unload.row_group_size and unload.format is not Format.PARQUET:
+        raise syntax_error("UNLOAD: ROWGROUPSIZE goes with PARQUET only")
     if unload.allow_overwrite and unload.clean_path:
         raise syntax_error("UNLOAD: CLEANPATH and ALLOWOVERWRITE cannot be used together")

@@ -9,10 +9,12 @@ import json
 
 from redshift_gateway.copy_statement import Format
 from redshift_gateway.lexer import quote_literal
-from redshift_gateway.unload_columns import FREE_SCALE, NUMBERS, Oid, OutputColumn
+from redshift_gateway.unload_columns import FREE_SCALE, NUMBERS, SUPER, Oid, OutputColumn
 from redshift_gateway.unload_statement import UnloadStatement
 
 _ESCAPED = "\n\r\\"
+# ESCAPE is for CHAR, VARCHAR and SUPER, and for types that Redshift lacks.
+_UNESCAPED = NUMBERS | {Oid.BOOL, Oid.BYTEA, Oid.DATE, Oid.TIME, Oid.TIMESTAMP, Oid.TIMESTAMPTZ}
 
 
 def copy_sql(statement: UnloadStatement, columns: list[OutputColumn]) -> str:
@@ -83,7 +85,7 @@ def _text(column: OutputColumn, name: str) -> str:
 
 
 def _json(column: OutputColumn, name: str) -> str:
-    if column.oid in (Oid.JSON, Oid.JSONB):
+    if column.oid in SUPER:
         value = f"{name}::jsonb::text"
     elif column.oid in NUMBERS:
         value = f"pg_catalog.to_json({name})::text"
@@ -93,20 +95,24 @@ def _json(column: OutputColumn, name: str) -> str:
 
 
 def _csv(statement: UnloadStatement, column: OutputColumn, name: str) -> str:
-    value, null = _text(column, name), quote_literal(statement.null_as)
+    value, null = _text(column, name), _null(statement, column)
     quoted = f"'\"' || pg_catalog.replace({value}, '\"', '\"\"') || '\"'"
-    if not statement.add_quotes:
-        special = quote_literal(_class('"\n\r' + statement.separator))
-        quoted = f"case when {value} ~ {special} or {value} = {null} then {quoted} else {value} end"
+    special = quote_literal(_class('"\n\r' + statement.separator))
+    quoted = f"case when {value} ~ {special} or {value} = {null} then {quoted} else {value} end"
     return f"coalesce({quoted}, {null})"
+
+
+def _null(statement: UnloadStatement, column: OutputColumn) -> str:
+    """What stands for NULL: that of a SUPER is JSON's, whatever NULL AS says."""
+    return "'null'" if column.oid in SUPER else quote_literal(statement.null_as)
 
 
 def _delimited(statement: UnloadStatement, column: OutputColumn, name: str) -> str:
     value = _text(column, name)
-    if statement.escape and column.oid not in NUMBERS:
+    if statement.escape and column.oid not in _UNESCAPED:
         pattern = quote_literal(f"({_class(_special(statement))})")
         value = f"pg_catalog.regexp_replace({value}, {pattern}, E'\\\\\\\\\\\\1', 'g')"
-    value = f"coalesce({value}, {quote_literal(statement.null_as)})"
+    value = f"coalesce({value}, {_null(statement, column)})"
     return f"'\"' || {value} || '\"'" if statement.add_quotes else value
 
 
@@ -121,7 +127,7 @@ def _class(characters: str) -> str:
 
 def _header_field(statement: UnloadStatement, name: str) -> str:
     if statement.format is Format.CSV:
-        special = statement.add_quotes or any(c in name for c in '"\n\r' + statement.separator)
+        special = any(c in name for c in '"\n\r' + statement.separator)
         return '"' + name.replace('"', '""') + '"' if special else name
     if statement.escape:
         name = "".join(f"\\{c}" if c in _special(statement) else c for c in name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from redshift_gateway.copy_statement import Credentials, Format
 
 MEGABYTE = 1_000_000
+ROW_GROUP = 32 * MEGABYTE
 LARGEST_FILE = 6200 * MEGABYTE  # "The maximum size for a data file is 6.2 GB"
 _EXTENSIONS = {None: "", "gzip": ".gz", "bz2": ".bz2", "zstd": ".zst"}
 
@@ -35,7 +36,7 @@ class UnloadStatement:
     clean_path: bool = False
     parallel: bool = True
     max_file_size: int = LARGEST_FILE
-    row_group_size: int = 32 * MEGABYTE
+    row_group_size: int = 0  # nothing: ROW_GROUP
     extension: str | None = None
     region: str = ""
 

@@ -13,7 +13,7 @@ from typing import Final
 from redshift_gateway import dates
 from redshift_gateway.columns import Column
 from redshift_gateway.copy_statement import CopyStatement
-from redshift_gateway.rejects import BadValueError
+from redshift_gateway.rejects import BadValueError, encoded
 
 _INTEGERS: Final = {"int2": (16, "Short"), "int4": (32, "Integer"), "int8": (64, "Long")}
 _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:inf|infinity)|nan", re.IGNORECASE)
@@ -53,14 +53,14 @@ class Rule:
 
     def _text(self, value: str) -> str | None:
         copy = self.statement
-        if (not value and copy.has("emptyasnull")) or (value.isspace() and copy.has("blanksasnull")):
+        if (not value and copy.has("emptyasnull")) or (not value.strip() and copy.has("blanksasnull")):
             return None
         if copy.has("trimblanks"):
             value = value.rstrip()
         if self.column.type == "bpchar" and not value.isascii():
             raise BadValueError(1215, "Multibyte character not supported for CHAR (Hint: try using VARCHAR)", value)
         limit = self.column.length
-        if limit and len(value) * _BYTES_OF_A_CHARACTER > limit and len(raw := value.encode()) > limit:
+        if limit and len(value) * _BYTES_OF_A_CHARACTER > limit and len(raw := encoded(value)) > limit:
             if not copy.has("truncatecolumns"):
                 return self._long(value, limit)
             return raw[:limit].decode(errors="ignore")

@@ -17,6 +17,7 @@ AREAS: Final = {
     "unload": "UNLOAD to S3",
     "ddl": "Tables",
     "sql": "Queries and functions",
+    "super": "SUPER and PartiQL",
     "catalogue": "System tables and views",
 }
 BEGIN: Final = "<!-- written by tests/infra/redshift_gateway/behaviour_table.py: begin -->\n"
@@ -42,7 +43,7 @@ class Behaviour(BaseModel):
     status: Literal["honoured", "refused", "differs"]
     note: str = ""
     source: str
-    objects: dict[str, str] = {}
+    objects: dict[str, str | bytes] = {}  # bytes are YAML's !!binary
     setup: str = ""
     run: Statements
     check: str = ""

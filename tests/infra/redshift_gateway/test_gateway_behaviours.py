@@ -27,7 +27,9 @@ def test_behaviour(
 ) -> None:
     url = f"s3://{s3.bucket}/behaviours/{schema}"
     for key, content in behaviour.objects.items():
-        put(f"behaviours/{schema}/{key}", content.replace("{s3}", url).encode())
+        put(
+            f"behaviours/{schema}/{key}", content.replace("{s3}", url).encode() if isinstance(content, str) else content
+        )
 
     def run(sql: str) -> Any:
         return connection.execute(sql.format(s3=url, credentials=credentials, schema=schema))

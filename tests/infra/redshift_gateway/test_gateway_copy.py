@@ -76,7 +76,9 @@ def test_json_lines_by_name_with_unknown_and_missing_keys(
 
 
 def test_json_values_of_mixed_types_keep_every_digit(connection: Any, put: Any, credentials: str) -> None:
-    connection.execute("drop table if exists mixed; create table mixed (id int, n numeric, t varchar(99), s super)")
+    connection.execute(
+        "drop table if exists mixed; create table mixed (id int, n numeric(25, 23), t varchar(99), s super)"
+    )
     content = b'{"id": 1, "n": 0.12345678901234567890123, "t": 5, "s": {"a": [1.5, "x"]}}\n{"id": "2", "t": true}\n'
     connection.execute(f"copy mixed from '{put('json/mixed.jsonl', content)}' {credentials} json 'auto'")
     assert rows(connection, "mixed") == [
@@ -127,10 +129,18 @@ def test_null_as_names_the_text_that_means_null(connection: Any, table: str, put
 def test_a_manifest_names_the_files(connection: Any, table: str, put: Any, credentials: str, s3: Any) -> None:
     one = put("manifested/one.parquet", parquet())
     put("manifested/two.parquet", parquet())
-    entries = [{"url": one, "mandatory": True}, {"url": f"s3://{s3.bucket}/manifested/none", "mandatory": False}]
+    meta = {"content_length": len(parquet())}
+    entries = [
+        {"url": one, "mandatory": True, "meta": meta},
+        {"url": f"s3://{s3.bucket}/manifested/none", "mandatory": False, "meta": meta},
+    ]
     url = put("manifest.json", json.dumps({"entries": entries}).encode())
     connection.execute(f"copy {table} from '{url}' {credentials} parquet manifest")
     assert len(rows(connection, table)) == 4
+    del entries[1]["meta"]
+    url = put("manifest.json", json.dumps({"entries": entries}).encode())
+    with pytest.raises(psycopg.Error, match=r"without meta\.content_length"):
+        connection.execute(f"copy {table} from '{url}' {credentials} parquet manifest")
 
 
 def test_a_prefix_is_no_folder(connection: Any, table: str, put: Any, credentials: str) -> None:

@@ -133,7 +133,21 @@ def test_fillrecord_of_a_columnar_file(connection: Any, table: str, put: Any, cr
     pq.write_table(few, sink) if form == "parquet" else orc.write_table(few, sink)
     url = put(f"few.{form}", sink.getvalue())
     connection.execute(f"copy {table} from '{url}' {credentials} {form} fillrecord")
-    assert [row[:3] for row in loaded(connection, table)] == [(1, "", None), (2, "", None), (3, "", None)]
+    assert [row[:3] for row in loaded(connection, table)] == [(1, None, None), (2, None, None), (3, None, None)]
+
+
+@pytest.mark.parametrize("form", ["parquet", "orc"])
+def test_a_columnar_file_s_texts_are_counted_in_bytes(connection: Any, put: Any, credentials: str, form: str) -> None:
+    sink = io.BytesIO()
+    texts = pa.table({"v": ["ééé", None], "c": ["ab   ", None]})
+    pq.write_table(texts, sink) if form == "parquet" else orc.write_table(texts, sink)
+    url = put(f"wide.{form}", sink.getvalue())
+    connection.execute("drop table if exists wide; create table wide (v varchar(6), c char(2))")
+    assert connection.execute(f"copy wide from '{url}' {credentials} {form}").rowcount == 2
+    connection.execute("drop table if exists wide; create table wide (v varchar(5), c char(2))")
+    with pytest.raises(psycopg.Error, match=r"data column v is longer .* Table: 5, Data: 6"):
+        connection.execute(f"copy wide from '{url}' {credentials} {form}")
+    assert connection.execute("select count(*) from wide").fetchone() == (0,)
 
 
 PACKED = {
@@ -180,6 +194,20 @@ def test_invalid_utf8_is_replaced_byte_by_byte_or_refused(
         connection.execute(f"copy {table} (id, name) from '{url}' {credentials} csv")
     connection.execute(f"copy {table} (id, name) from '{url}' {credentials} csv acceptinvchars '^'")
     assert [r[:2] for r in loaded(connection, table)] == [(1, "a^^b"), (2, "c")]
+
+
+@pytest.mark.parametrize("text", [rb"x\u0000y", rb"x\ud800y", rb"\ud800\u0000" * 9])
+@pytest.mark.parametrize("record", [b'{"name": "%s"}\n{"id": 7}\n', b'{"name":\n"%s"}\n{"id": 7}\n'])
+def test_json_may_write_what_postgresql_cannot_hold(
+    connection: Any, table: str, put: Any, credentials: str, record: bytes, text: bytes
+) -> None:
+    url = put("unholdable", record % text)
+    with pytest.raises(psycopg.Error, match=r"\((1220|1204)\)"):
+        connection.execute(f"copy {table} (id, name) from '{url}' {credentials} json 'auto'")
+    connection.execute(f"copy {table} (id, name) from '{url}' {credentials} json 'auto' maxerror 2")
+    assert loaded(connection, table)[0][:2] == (7, None)
+    found = connection.execute(f"select count(*) from stl_load_errors where filename = '{url}'").fetchone()
+    assert found[0] >= 2
 
 
 def test_files_of_many_pieces_keep_every_row(connection: Any, put: Any, credentials: str) -> None:

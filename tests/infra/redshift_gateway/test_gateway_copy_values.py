@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redshift_gateway import dates, delimited, fixed_width, pieces, records
+from redshift_gateway import dates, delimited, fixed_width, jsonpaths, pieces, records
 from redshift_gateway.columns import Column
 from redshift_gateway.copy_parser import parse_copy
 from redshift_gateway.copy_statement import CopyStatement
@@ -61,6 +61,13 @@ def rule(kind: str, modifier: int = -1, options: str = "csv maxerror 9") -> Rule
         (rule("timestamp", options="csv timeformat 'epochmillisecs'"), "-1", "1969-12-31 23:59:59.999000+00:00"),
         (rule("date", options="csv acceptanydate dateformat 'auto'"), "tomorrow", None),
         (rule("jsonb"), '{"a": 1}', '{"a": 1}'),
+        (rule("varchar", options="blanksasnull"), "", None),
+        (rule("varchar", options="blanksasnull"), " \t", None),
+        (
+            rule("timestamptz", options="csv timeformat 'auto'"),
+            "12/17/1997 07:37:16.00 PST",
+            "1997-12-17 07:37:16PST",
+        ),
     ],
 )
 def test_values(checked: Rule, value: str, gives: str | None) -> None:
@@ -90,6 +97,47 @@ def test_values_that_do_not_fit(checked: Rule, value: str, code: int) -> None:
     with pytest.raises(BadValueError) as caught:
         checked(value)
     assert (caught.value.code, caught.value.column) == (code, checked.column)
+
+
+# The table on AWS' page, whose blanks between quotes are HTML's: ''Black'' without its outer quotes is 'Black'.
+@pytest.mark.parametrize(
+    ("written", "loaded"),
+    [
+        ('"The delimiter is a pipe (|) character"', "The delimiter is a pipe (|) character"),
+        ("'Black'", "Black"),
+        ("Blue'", "Blue'"),
+        ("''Black''", "'Black'"),
+        ("' '", " "),
+        ("'It's'|x", "It's"),
+    ],
+)
+def test_removequotes(written: str, loaded: str) -> None:
+    found = records.fields(written, statement("removequotes"))
+    assert not isinstance(found, BadValueError)
+    assert found[0] == loaded
+
+
+@pytest.mark.parametrize("written", ["'Blue", '"Blue', "'Blue|x", "'"])
+def test_quotes_without_an_end(written: str) -> None:
+    assert isinstance(records.fields(written, statement("removequotes")), BadValueError)
+
+
+def test_fillrecord_gives_an_empty_text_to_a_varchar_and_null_to_others() -> None:
+    columns = [Column("a", "varchar"), Column("b", "varchar"), Column("c", "bpchar", 5 + 4), Column("d", "int4")]
+    line = source("fillrecord", columns).load(records.read(Piece(1, b"x\n"), statement("fillrecord")))
+    assert bytes(line.data) == b'"x","",,\n'
+
+
+@pytest.mark.parametrize(
+    ("paths", "says"),
+    [('["$.a", "$[\'b\']"]', "mixes bracket notation and dot notation"), ('["$.a[0]", "$.b"]', ""), ('["$[0]"]', "")],
+)
+def test_the_notations_of_a_jsonpaths_file_are_not_mixed(paths: str, says: str) -> None:
+    if not says:
+        assert jsonpaths.parse(f'{{"jsonpaths": {paths}}}'.encode(), "s3://x")
+        return
+    with pytest.raises(GatewayError, match=says):
+        jsonpaths.parse(f'{{"jsonpaths": {paths}}}'.encode(), "s3://x")
 
 
 @fuzzed

@@ -117,6 +117,15 @@ def test_partitions(unload: Any) -> None:
 
 def test_a_partition_s_name_is_escaped_as_hive_does(unload: Any) -> None:
     assert list(unload("select 1 a, 'x/y=%z'::varchar b", "csv partition by (b)")) == ["b=x%2Fy%3D%25z/0000_part_00"]
+    plain = list(unload("select 1 a, 'é }[1]'::varchar b", "csv partition by (b)", "x"))
+    assert plain[-1] == "x/b=é }%5B1%5D/0000_part_00"
+
+
+def test_what_escape_and_null_as_do_not_touch(unload: Any) -> None:
+    query = "select date '2024-02-29' d, '-a-'::varchar t, null::super s, null::int n, '{\"a\": 1}'::super u"
+    text = unload(query, "delimiter '-' escape null as 'x'", "t")["t0000_part_00"]
+    assert text == b'2024-02-29-\\-a\\--null-x-{"a": 1}\n'
+    assert unload(query, "csv null as 'x'", "c")["c0000_part_00"] == b'2024-02-29,-a-,null,x,"{""a"": 1}"\n'
 
 
 def test_partitions_of_parquet_in_the_query_s_order(unload: Any) -> None:
@@ -196,6 +205,7 @@ def test_nothing_to_unload(unload: Any) -> None:
     nothing = "select venueid from venue where false"
     assert unload(nothing, "csv header", "a") == {"a0000_part_00": b"venueid\n"}
     assert unload(nothing, "", "b")["b0000_part_00"] == b""
+    assert "z0000_part_00" not in unload(nothing, "json", "z")
     assert pq.read_table(io.BytesIO(unload(nothing, "parquet", "c")["c0000_part_00.parquet"])).num_rows == 0
     assert (
         list(unload(nothing + " and venuename > ''", "csv partition by (venueid) include", "d"))
@@ -271,12 +281,14 @@ def place(s3: Any, credentials: str, get: Get) -> Callable[[str, str], Any]:
         ("select 1 a", "partition by (b)", "42703", "'b'"),
         ("select 1 a", "csv parquet", "42601", "one format"),
         ("select 1 a", "parquet gzip", "42601", "GZIP"),
+        ("select 1 a", "csv addquotes", "42601", "ADDQUOTES"),
+        ("select 1 a", "rowgroupsize 64", "42601", "ROWGROUPSIZE"),
         ("select 1 a", "maxfilesize 1 mb", "22023", "between 5 MB"),
         ("select 1 a", "cleanpath allowoverwrite", "42601", "together"),
         ("select 1 a", "kms_key_id 'x'", "0A000", "KMS_KEY_ID"),
         ("select 'infinity'::date a", "parquet", "22", "infin"),
         ("select ''::bytea a", "parquet", "0A000", "VARBYTE"),
-        ("select 1e30::numeric a", "parquet", "22000", "cannot be unloaded"),
+        ("select 1e30 a", "parquet", "22000", "cannot be unloaded"),
     ],
 )  # fmt: skip
 def test_what_fails_leaves_nothing(redshift: Any, place: Any, case: tuple[str, str, str, str], prepare: bool) -> None:
