@@ -29,7 +29,8 @@ rows are distributed over nodes matters more; Redshift has no indexes. Unique co
 **Sources.** PostgreSQL: [table partitioning](https://www.postgresql.org/docs/18/ddl-partitioning.html),
 [partition pruning](https://www.postgresql.org/docs/18/ddl-partitioning.html#DDL-PARTITION-PRUNING),
 [indexes](https://www.postgresql.org/docs/18/indexes-intro.html). Redshift:
-[sort keys](https://docs.aws.amazon.com/redshift/latest/dg/t_Sorting_data.html).
+[sort keys](https://docs.aws.amazon.com/redshift/latest/dg/t_Sorting_data.html),
+[what it has not of PostgreSQL](https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html).
 """
 
 from __future__ import annotations
