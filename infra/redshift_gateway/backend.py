@@ -1,6 +1,7 @@
 """The PostgreSQL side of a session: relays what comes back, and knows where in the conversation it is."""
 
 import asyncio
+import re
 import struct
 
 from redshift_gateway import load_errors, wire
@@ -36,6 +37,7 @@ class Backend:
         self.loading: Load | None = None  # the load that is being fed
         self.interrupted = asyncio.Event()  # the load that is being fed must stop
         self.spool: Spool | None = None  # takes the rows of an UNLOAD
+        self.postgres_version = 0  # the first number of it
         self.last_copy_count = 0
         self.last_copy_id = -1  # as pg_last_copy_id() says when there was none
         self.origin = Origin("", "")  # who the session is
@@ -154,6 +156,7 @@ class Backend:
         if tag == wire.COMPLETE and frame[5:] == b"DO\0":  # of the gateway's own making: Redshift has no DO
             return wire.message(tag, wire.text("CREATE TABLE"))
         if tag == wire.PARAMETER_STATUS and frame[5:].startswith(b"server_version\0"):
+            self.postgres_version = int(re.split(rb"\D", frame[20:], maxsplit=1)[0] or 0)
             return wire.message(tag, wire.text("server_version") + wire.text(SERVER_VERSION))
         if tag == wire.KEY_DATA:
             self.key = frame[5:]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from redshift_gateway import shims, system_tables, wire
+from redshift_gateway import shims, subqueries, system_tables, wire
 from redshift_gateway.backend import CHUNK, Backend
 from redshift_gateway.errors import GatewayError, not_supported
 from redshift_gateway.log import Log
@@ -102,13 +102,20 @@ class Session:
             await self._backend.idle.wait()
         self._skipping = in_batch and self._backend.failed
 
+    def _may_differ(self, sql: bytes) -> bool:
+        older = self._backend.postgres_version < subqueries.NAMED_SINCE
+        return may_differ(sql) or (older and subqueries.may_lack_names(sql))
+
     async def _translated(self, sql: bytes) -> Translation:
         memories = system_tables.mentioned(sql)
         if memories or _LAST_COPY in sql.lower():
             await self._barrier()  # the COPY that it asks about must have ended
         await self._show(memories)
         started = time.perf_counter()
-        translation = translate(wire.decode(sql), self._backend.last_copy_count, self._backend.last_copy_id)
+        text = wire.decode(sql)
+        if self._backend.postgres_version < subqueries.NAMED_SINCE:
+            text = subqueries.named(text)
+        translation = translate(text, self._backend.last_copy_count, self._backend.last_copy_id)
         self._metrics.translation_seconds.observe(time.perf_counter() - started)
         return translation
 
@@ -147,7 +154,7 @@ class Session:
         self._portals.prepare(name, None)
         self._backend.statements.begun(frame[position : rest - 1])
         self._note_look(name, frame[position : rest - 1])
-        if not may_differ(frame[position : rest - 1]):
+        if not self._may_differ(frame[position : rest - 1]):
             self._relay(frame)
             return
         try:
@@ -196,7 +203,7 @@ class Session:
         if not await self._runs():
             return
         self._backend.statements.begun(sql)
-        if not may_differ(sql):
+        if not self._may_differ(sql):
             self._backend.send(frame, wire.QUERY)
             return
         try:

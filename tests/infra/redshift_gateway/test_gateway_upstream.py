@@ -173,19 +173,36 @@ def test_an_encrypted_client(
             assert log_in(gateway, "require") is not (mode is DISABLE or libpq)
 
 
-def test_an_encrypted_client_that_does_not_bind(files: Files, serving: Serving, own: TlsSettings) -> None:
+def test_a_client_that_only_prefers_encryption_gives_it_up(files: Files, serving: Serving, own: TlsSettings) -> None:
+    with serving(REQUIRE, client=own) as gateway, gateway.connect(sslmode="prefer") as connection:
+        assert not connection.pgconn.ssl_in_use
+        assert connection.execute(IS_ENCRYPTED).fetchone() == (True,)
     with (
-        serving(VERIFY_FULL, files.authority, client=own) as gateway,
+        serving(REQUIRE, client=replace(own, required=True)) as gateway,
+        pytest.raises(psycopg.OperationalError, match="requires TLS"),
+    ):
+        gateway.connect(sslmode="prefer")
+
+
+@pytest.mark.parametrize("mode", [PREFER, VERIFY_FULL])
+def test_an_encrypted_client_that_does_not_bind(
+    files: Files, serving: Serving, own: TlsSettings, mode: SslMode
+) -> None:
+    with (
+        serving(mode, files.authority if mode is VERIFY_FULL else "", client=own) as gateway,
         gateway.connect(sslmode="require", channel_binding="disable") as connection,
     ):
         assert connection.execute(IS_ENCRYPTED).fetchone() == (True,)
 
 
+@pytest.mark.parametrize("mode", [PREFER, VERIFY_FULL])
 @pytest.mark.parametrize("binding", ["prefer", "require"])
-def test_a_client_binds_where_both_show_the_same_certificate(files: Files, serving: Serving, binding: str) -> None:
+def test_a_client_binds_where_both_show_the_same_certificate(
+    files: Files, serving: Serving, binding: str, mode: SslMode
+) -> None:
     same = TlsSettings(files.certificate, files.key)
     with (
-        serving(VERIFY_FULL, files.authority, client=same) as gateway,
+        serving(mode, files.authority if mode is VERIFY_FULL else "", client=same) as gateway,
         gateway.connect(sslmode="verify-ca", sslrootcert=str(files.authority), channel_binding=binding) as connection,
     ):
         assert connection.execute(IS_ENCRYPTED).fetchone() == (True,)
