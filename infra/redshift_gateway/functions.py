@@ -1,6 +1,6 @@
 """Redshift's functions and clauses: names that move to the gateway's own schema, and what is written otherwise."""
 
-from redshift_gateway import calls, column_types, drivers, qualify, system_tables
+from redshift_gateway import calls, column_types, drivers, partiql, qualify, super_calls, system_tables
 from redshift_gateway.lexer import Kind, Token, identifier, join, literal, quote_literal, tokenize
 
 SCHEMA = "redshift_gateway"
@@ -26,12 +26,14 @@ WORDS = (
     | _CATALOGUE
     | calls.WORDS
     | drivers.WORDS
+    | super_calls.WORDS
     | {"sysdate", "top", "qualify", "duplicates"}
 )
 
 
 def translate(tokens: list[Token]) -> str:
     """The statement with Redshift's own functions and clauses replaced."""
+    tokens = partiql.rewrite(tokens)
     words = {t.word for t in tokens}
     if words & (calls.WORDS | {"top"}):
         tokens = tokenize(join(calls.rewrite(tokens)))

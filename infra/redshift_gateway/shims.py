@@ -18,6 +18,7 @@ _FILES = (  # in this order
     "shims_functions.sql",
     "shims_catalogue.sql",
     "shims_history.sql",
+    "shims_super.sql",
 )
 SCRIPT = "\n".join(files("redshift_gateway").joinpath(name).read_text() for name in _FILES)
 _VERSION = "Redshift gateway " + hashlib.sha256(SCRIPT.encode()).hexdigest()[:16]
