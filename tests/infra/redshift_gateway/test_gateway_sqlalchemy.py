@@ -1,14 +1,11 @@
 """SQLAlchemy with sqlalchemy-redshift, unmodified, over both of its drivers."""
 
-import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import aws_client
 import pandas as pd
 import psycopg
 import pyarrow.parquet as pq
@@ -17,11 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy_redshift import dialect as rs
 
-from embedded.engine import EngineError, silent
-from embedded.home import REPOSITORY
-from embedded.tool_venv import ToolVenv
-
-PROGRAMS = Path(__file__).parent / "aws_clients"
 ROLE = "arn:aws:iam::123456789012:role/loader"
 DRIVERS = {"psycopg2": {"sslmode": "disable"}, "redshift_connector": {"ssl": False}}
 
@@ -45,16 +37,7 @@ def engine(request: Any, redshift: Any) -> Iterator[sa.Engine]:
     made.dispose()
 
 
-@pytest.fixture(scope="module")
-def schema(engine: sa.Engine) -> str:
-    name = f"over_{engine.driver}"
-    with engine.begin() as connection:
-        connection.execute(sa.schema.CreateSchema(name))
-    return name
-
-
-@pytest.fixture(scope="module")
-def tables(engine: sa.Engine, schema: str) -> sa.MetaData:
+def make_tables(engine: sa.Engine, schema: str) -> None:
     """Tables with all that the dialect's CREATE TABLE can say, and a view."""
     metadata = sa.MetaData(schema=schema)
     sa.Table(
@@ -84,14 +67,21 @@ def tables(engine: sa.Engine, schema: str) -> sa.MetaData:
         redshift_interleaved_sortkey=["at", "order"],
     )
     sa.Table("plain", metadata, sa.Column("a", sa.Integer, redshift_distkey=True, redshift_sortkey=True))
-    metadata.create_all(engine)
     with engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(schema))
+        metadata.create_all(connection)
         connection.execute(sa.text(f"create view {schema}.names as select id, name from {schema}.customer"))
-    return metadata
+
+
+@pytest.fixture(scope="module")
+def schema(engine: sa.Engine) -> str:
+    name = f"over_{engine.driver}"
+    make_tables(engine, name)
+    return name
 
 
 @pytest.fixture
-def inspector(engine: sa.Engine, tables: sa.MetaData) -> sa.Inspector:
+def inspector(engine: sa.Engine) -> sa.Inspector:
     return sa.inspect(engine)
 
 
@@ -106,7 +96,7 @@ def test_names(inspector: sa.Inspector, schema: str) -> None:
     assert inspector.get_table_names() == []
 
 
-def test_what_the_dialect_asks_about_columns(engine: sa.Engine, tables: sa.MetaData, schema: str) -> None:
+def test_what_the_dialect_asks_about_columns(engine: sa.Engine, schema: str) -> None:
     dialect: Any = engine.dialect
     with engine.connect() as connection:
         (rows,) = dialect._get_schema_column_info(connection, schema=schema, table_name="purchase").values()
@@ -139,28 +129,12 @@ def test_columns_by_sqlalchemy_2_1(inspector: sa.Inspector, schema: str) -> None
     inspector.get_columns("purchase", schema)
 
 
-@pytest.fixture(scope="module")
-def python() -> Path:
-    """Python in a venv with SQLAlchemy 2.0, with which the dialect reflects columns."""
-    venv = ToolVenv("aws_clients", Path(os.environ.get("ANSWERS_CACHE") or REPOSITORY / ".platform" / "cache"))
-    try:
-        venv.make(silent)
-    except EngineError as error:
-        pytest.skip(f"the AWS clients cannot be fetched: {error}")
-    return venv.program("python")
-
-
-def test_reflected_tables_can_be_made_again(python: Path, engine: sa.Engine, tables: sa.MetaData, schema: str) -> None:
-    given = {
-        "url": engine.url.render_as_string(hide_password=False),
-        "arguments": DRIVERS[engine.driver],
-        "schema": schema,
-    }
-    done = subprocess.run(
-        [python, PROGRAMS / "reflect.py"], input=json.dumps(given), capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    answer = json.loads(done.stdout)
+def test_reflected_tables_can_be_made_again(redshift: Any) -> None:
+    engine, schema = engine_of(redshift, "redshift_connector"), "reflected"
+    make_tables(engine, schema)
+    url = engine.url.render_as_string(hide_password=False)
+    answer = aws_client.run("reflect.py", url=url, arguments=DRIVERS[engine.driver], schema=schema)
+    engine.dispose()
     assert answer["tables"]["purchase"] == [
         ["id", "INTEGER", False, None, None],
         ["customer_id", "BIGINT", False, None, None],
