@@ -5,11 +5,13 @@ tables are carried through the subquery whole, and opened outside.
 https://docs.aws.amazon.com/redshift/latest/dg/r_QUALIFY_clause.html
 """
 
+import re
 from typing import Any
 
 from redshift_gateway.errors import not_supported
 
 _CONDITION, _SUBQUERY = "_qualified", "_qualify"
+_CALLED = re.compile(r"(?:\w+\.)?(\w+)\(|(case)\b")
 
 
 def rewrite(sql: str) -> str:
@@ -75,15 +77,30 @@ def _item(number: int, item: Any, select: Any, exp: Any) -> tuple[Any, list[Any]
         opened = ", ".join(f'("{_SUBQUERY}"."{name}").*' for name in names)
         rows = [exp.alias_(exp.column(t), name) for t, name in zip(tables, names, strict=True)]
         return exp.Var(this=opened), rows
-    name = item.output_name or f"_column{number}"
-    inner = item if isinstance(item, exp.Alias) else exp.alias_(item.copy(), name, quoted=True)
-    outer = exp.column(exp.to_identifier(name, quoted=_quoted(inner, exp)))
-    return (outer if item.output_name else exp.alias_(outer, "?column?", quoted=True)), [inner]
+    shown = _folded(item, exp) or _named_by_postgres(item, exp)
+    inner_name, inner = f"_column{number}", exp.alias_(item.unalias().copy(), f"_column{number}", quoted=True)
+    if isinstance(item, exp.Alias) and [e.alias for e in select.expressions].count(item.alias) == 1:
+        inner_name, inner = shown, item  # GROUP BY may name it
+    return exp.alias_(exp.column(exp.to_identifier(inner_name, quoted=True)), shown, quoted=True), [inner]
 
 
-def _quoted(alias: Any, exp: Any) -> bool:
-    identifier = alias.args.get("alias")
-    return bool(isinstance(identifier, exp.Identifier) and identifier.args.get("quoted"))
+def _folded(item: Any, exp: Any) -> str:
+    """A column's own name or alias, in lower case unless it is quoted; nothing if it has none."""
+    identifier = item.args.get("alias") if isinstance(item, exp.Alias) else item.unnest()
+    if isinstance(identifier, exp.Cast):  # PostgreSQL looks through it for a column
+        identifier = identifier.this
+    identifier = identifier.this if isinstance(identifier, exp.Column) else identifier
+    if not isinstance(identifier, exp.Identifier):
+        return ""
+    return str(identifier.name if identifier.args.get("quoted") else identifier.name.lower())
+
+
+def _named_by_postgres(item: Any, exp: Any) -> str:
+    """What PostgreSQL calls a column that has no name: by its function, if it is one's call."""
+    called = _CALLED.match(item.sql(dialect="postgres").lower())
+    if called and isinstance(item, exp.Func | exp.Window | exp.Dot) and not isinstance(item, exp.Cast):
+        return called[1] or called[2]
+    return "?column?"
 
 
 def _tables(select: Any) -> list[str]:

@@ -8,11 +8,49 @@ create or replace function redshift_gateway.median_of(values_seen timestamp[]) r
 return (
     select 'epoch'::timestamp + percentile_cont(0.5) within group (order by v - 'epoch'::timestamp) from unnest(values_seen) as v
 );
+create or replace function redshift_gateway.median_of(values_seen timestamptz[]) returns timestamptz stable strict parallel safe
+return (
+    select 'epoch'::timestamptz + percentile_cont(0.5) within group (order by v - 'epoch'::timestamptz) from unnest(values_seen) as v
+);
+create or replace function redshift_gateway.median_of(values_seen date[]) returns date immutable strict parallel safe
+return redshift_gateway.median_of(values_seen::timestamp[])::date;
+-- Exact, with one digit more than the values have.
+create or replace function redshift_gateway.median_of(values_seen numeric[]) returns numeric language sql immutable strict parallel safe
+as $$
+    select round(sum(v) * case count(*) when 2 then 0.5 else 1 end, max(scale(v)) + 1) from (
+        select v, row_number() over (order by v) as n, count(*) over () as c from unnest(values_seen) as v where v is not null
+    ) as ordered
+    where n in ((c + 1) / 2, (c + 2) / 2)
+$$;
+create or replace function redshift_gateway.median_of(values_seen int2[]) returns numeric immutable strict parallel safe
+return redshift_gateway.median_of(values_seen::numeric[]);
+create or replace function redshift_gateway.median_of(values_seen int4[]) returns numeric immutable strict parallel safe
+return redshift_gateway.median_of(values_seen::numeric[]);
+create or replace function redshift_gateway.median_of(values_seen int8[]) returns numeric immutable strict parallel safe
+return redshift_gateway.median_of(values_seen::numeric[]);
+create or replace aggregate redshift_gateway.median(int2) (
+    sfunc = array_append, stype = int2[], finalfunc = redshift_gateway.median_of
+);
+create or replace aggregate redshift_gateway.median(int4) (
+    sfunc = array_append, stype = int4[], finalfunc = redshift_gateway.median_of
+);
+create or replace aggregate redshift_gateway.median(int8) (
+    sfunc = array_append, stype = int8[], finalfunc = redshift_gateway.median_of
+);
+create or replace aggregate redshift_gateway.median(numeric) (
+    sfunc = array_append, stype = numeric[], finalfunc = redshift_gateway.median_of
+);
 create or replace aggregate redshift_gateway.median(float8) (
     sfunc = array_append, stype = float8[], finalfunc = redshift_gateway.median_of
 );
+create or replace aggregate redshift_gateway.median(date) (
+    sfunc = array_append, stype = date[], finalfunc = redshift_gateway.median_of
+);
 create or replace aggregate redshift_gateway.median(timestamp) (
     sfunc = array_append, stype = timestamp[], finalfunc = redshift_gateway.median_of
+);
+create or replace aggregate redshift_gateway.median(timestamptz) (
+    sfunc = array_append, stype = timestamptz[], finalfunc = redshift_gateway.median_of
 );
 
 -- For LISTAGG(DISTINCT ...): the values in their order, as texts.
@@ -151,12 +189,3 @@ return jsonb_typeof(value);
 
 create or replace function redshift_gateway.get_array_length(value jsonb) returns int immutable strict parallel safe
 return case when jsonb_typeof(value) = 'array' then jsonb_array_length(value) end;
-
-create or replace function redshift_gateway.is_array(value jsonb) returns boolean immutable strict parallel safe
-return jsonb_typeof(value) = 'array';
-
-create or replace function redshift_gateway.is_object(value jsonb) returns boolean immutable strict parallel safe
-return jsonb_typeof(value) = 'object';
-
-create or replace function redshift_gateway.is_scalar(value jsonb) returns boolean immutable strict parallel safe
-return jsonb_typeof(value) not in ('object', 'array');
