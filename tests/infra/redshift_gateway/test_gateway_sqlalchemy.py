@@ -276,6 +276,18 @@ def test_the_dialects_own_commands(loading: sa.Connection, s3: Any, put: Any, ge
         loading.execute(rs.CreateLibraryCommand("lib", "s3://b/lib.zip", iam_role_arns=ROLE))
 
 
+def test_copies_and_unloads_over_redshift_connector_are_syntax_errors_as_in_redshift(redshift: Any) -> None:
+    """https://github.com/sqlalchemy-redshift/sqlalchemy-redshift/issues/240"""
+    engine, table = engine_of(redshift, "redshift_connector"), sa.Table("t", sa.MetaData(), sa.Column("id", sa.Integer))
+    for command in (
+        rs.CopyCommand(table, "s3://b/k", iam_role_arns=ROLE),
+        rs.UnloadFromSelect(sa.select(table), "s3://b/k", iam_role_arns=ROLE),
+    ):
+        with engine.connect() as connection, pytest.raises(sa.exc.ProgrammingError, match="42601"):
+            connection.execute(command)
+    engine.dispose()
+
+
 def test_only_an_alias_that_no_table_has_as_a_column_is_expanded(connection: Any) -> None:
     connection.execute("create table apart (id int)")
     asked = """
