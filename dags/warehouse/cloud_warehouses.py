@@ -8,12 +8,12 @@ and JSON differ, so a loader needs a dialect for each.
 
 | | Redshift | Snowflake | BigQuery | known |
 | --- | --- | --- | --- | --- |
-| load files | `COPY ... FROM 's3://'` with a role and a manifest | `COPY INTO` from a stage; remembers files | `LOAD DATA`, load jobs, free in the shared pool | run here, but BigQuery |
+| load files | `COPY ... FROM 's3://'` with a role, if you like a manifest | `COPY INTO` from a stage; remembers files for 64 days | `LOAD DATA`, load jobs, free in the shared pool | run here, but BigQuery |
 | layout | DISTKEY, SORTKEY, or AUTO | micro-partitions, `CLUSTER BY` | `PARTITION BY`, `CLUSTER BY` | accepted here, but BigQuery |
 | JSON | SUPER, PartiQL paths | VARIANT, `a:b.c` | JSON, `JSON_VALUE` | run here, but BigQuery |
-| compute | cluster with managed storage (RA3), or serverless RPUs | virtual warehouses, any number on the same data | slots, shared or reserved | documented |
+| compute | cluster with managed storage (RG, RA3), or serverless RPUs | virtual warehouses, any number on the same data | slots, shared or reserved | documented |
 | concurrency | queues (WLM), concurrency scaling | more clusters of a warehouse | slots are shared out fairly | documented |
-| price | node hours, or RPU seconds | credits by the second, at least a minute each start | bytes scanned, or slot hours | documented |
+| price | node hours, or RPU seconds, at least a minute | credits by the second, at least a minute each start | bytes scanned, or slot hours | documented |
 
 Choose by what you have: AWS and steady load, Redshift; several teams that must not disturb each other, or several clouds,
 Snowflake; bursts, no wish to run anything, Google, BigQuery. Then measure your own ten heaviest queries on each.
@@ -21,7 +21,7 @@ Snowflake; bursts, no wish to run anything, Google, BigQuery. Then measure your 
 **This run proves**
 - *Redshift's statements load every row* and *Snowflake's statements load every row*: the same files, totals against Python's own;
 - *both read the nested field*: each in its own syntax;
-- *Redshift refuses Snowflake's load*: the reason why the loader needs dialects;
+- *Redshift refuses Snowflake's load*: as a syntax error, the reason why the loader needs dialects;
 - *every statement parses in its own dialect*: BigQuery's, too, which is all that is checked of it;
 - *the table claims no more than was run*: what the code marks as run here against what this run did.
 
@@ -32,7 +32,8 @@ Snowflake is fakesnow on DuckDB: its own client speaks to it, clustering does no
 (sqlglot) read its statements, and a parser accepts more than BigQuery does. So nothing here says which is faster or cheaper.
 
 **Sources.** AWS: [COPY](https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html),
-[RA3](https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html),
+[clusters and their nodes](https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html),
+[pricing](https://aws.amazon.com/redshift/pricing/),
 [concurrency scaling](https://docs.aws.amazon.com/redshift/latest/dg/concurrency-scaling.html). Snowflake:
 [key concepts](https://docs.snowflake.com/en/user-guide/intro-key-concepts),
 [virtual warehouses](https://docs.snowflake.com/en/user-guide/warehouses-overview),
@@ -153,8 +154,8 @@ def cloud_warehouses():
                     cursor.execute(sql)
                     results[name] = [list(row) for row in cursor.fetchall()] if sql.startswith("SELECT") else "done"
                     connection.commit()
-            except Error:
-                results[name] = "refused"
+            except Error as error:
+                results[name] = f"refused: {error.args[0]['C']}"
         return results
 
     @task.external_python(python=engines.python("snowflake"), expect_airflow=False)
@@ -190,7 +191,7 @@ def cloud_warehouses():
         seats = [[json.loads(DOCUMENT)["aircraft"]["seats"]]]
         prove("Snowflake's statements load every row", observed=snowflake["totals"], expected=due, how="rows")
         prove("both read the nested field", observed=[redshift["json"], snowflake["json"]], expected=[seats, seats])
-        prove("Redshift refuses Snowflake's load", observed=redshift["foreign"], expected="refused")
+        prove("Redshift refuses Snowflake's load", observed=redshift["foreign"], expected="refused: 42601")
         prove("Redshift's statements load every row", observed=redshift["totals"], expected=due, how="rows")
 
     @task
@@ -207,8 +208,8 @@ def cloud_warehouses():
 
     @task(trigger_rule="all_done")
     def claim_no_more(redshift: dict[str, Any], snowflake: dict[str, Any]) -> None:
-        told = {"redshift": redshift, "snowflake": snowflake}.items()
-        done = {name: [step for step in DIALECTS[name] if one.get(step) != "refused"] for name, one in told}
+        told = (("redshift", redshift), ("snowflake", snowflake))
+        done = {to: [step for step in DIALECTS[to] if "refused" not in one.get(step, "refused")] for to, one in told}
         prove("the table claims no more than was run", observed=RUN_HERE, expected=done)
 
     order = land_files()

@@ -6,8 +6,8 @@ writing dearer. So the access pattern comes first.
 
 **How it works.** Events are kept twice: in a plain table without indexes, and in one partitioned by day with an index on the customer. History
 grows from 10 days to 100, the day stays as large as it was. From the predicate on the key the planner knows which partitions can hold rows, and
-leaves the others out of the plan (*pruning*); in one partition, the index finds the customer. Nothing of this helps a query by another
-column: it visits every partition, each with its own index. Old days leave by DROP of their partition, which reads and deletes no row.
+leaves the others out of the plan (*pruning*); in one partition, the index finds the customer. Nothing of this helps a query without the
+day: it visits every partition, at best by the index of each. Old days leave by DROP of their partition, which reads and deletes no row.
 
 **This run proves**
 - *a day costs the same at ten times the volume*: pages that the partitioned table reads for one customer's day at 10 and 100 days;
@@ -22,8 +22,8 @@ column: it visits every partition, each with its own index. Old days leave by DR
 `no_partitions`: the table that is said to be partitioned is a plain one.
 
 **Where this stops.** Volume is days here; a day that grows itself needs a finer key, or more machines: partitions in one PostgreSQL share its
-disk. Planning time and memory grow with the partitions that a query leaves in its plan; some thousand are
-well where most are pruned. In warehouses the same is done by sort keys, clustering and the statistics of files, and how
+disk. Planning time and memory (neither is counted here) grow with the partitions that a query leaves in its plan; some thousand
+are well where most are pruned. In warehouses the same is done by sort keys, clustering and the statistics of files, and how
 rows are distributed over nodes matters more; Redshift has no indexes. Unique constraints must contain the partition key.
 
 **Sources.** PostgreSQL: [table partitioning](https://www.postgresql.org/docs/18/ddl-partitioning.html),
@@ -42,7 +42,6 @@ from airflow.sdk import task
 from living_answers.answers import answer, prove, scratch
 
 SMALL, LARGE, PER_DAY, CUSTOMERS = 10, 100, 1000, 50
-DAY = "2013-01-03"
 COLUMNS = "at timestamp NOT NULL, customer_id int NOT NULL, kind text NOT NULL, amount int NOT NULL"
 # Event n of day d: at second n of the day, by customer (7n + d) modulo 50.
 ROWS = f"""
