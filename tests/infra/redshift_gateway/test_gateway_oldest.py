@@ -6,7 +6,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from test_gateway_behaviours import schema, test_behaviour  # noqa: F401 - they are run here once more
+from test_gateway_behaviours import CASES, schema  # noqa: F401 - a fixture
+from test_gateway_behaviours import test_behaviour as check
 
 from redshift_gateway.subqueries import may_lack_names, named
 
@@ -17,6 +18,19 @@ def redshift(oldest_postgres: Any, gateway_settings: Any, listening_gateway: Any
     settings = replace(gateway_settings, postgres_host="127.0.0.1", postgres_port=oldest_postgres.port)
     with listening_gateway(settings) as (gateway, port):
         yield running(gateway, port, oldest_postgres, "postgres")
+
+
+@pytest.mark.parametrize("behaviour", [c for c in CASES if not str(c.id).startswith(("copy-", "unload-"))])
+def test_behaviour_on_15(
+    connection: Any,
+    schema: str,  # noqa: F811
+    put: Any,
+    s3: Any,
+    credentials: str,
+    behaviour: Any,
+) -> None:
+    """COPY and UNLOAD, which are the gateway's own work for the most part, are left out to save time."""
+    check(connection, schema, put, s3, credentials, behaviour)
 
 
 def test_it_is_that_version(oldest_postgres: Any) -> None:
