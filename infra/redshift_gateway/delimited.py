@@ -42,13 +42,24 @@ def _by_column(source: Source, piece: Piece) -> Any:
     copy, data = source.statement, piece.data
     if copy.has("removequotes") or copy.has("fillrecord") or _unusual(copy, data) or not source.columns:
         return None
+    count = len(source.columns)
+    ended = _ends_with_separator(copy, data, count)
     try:
-        table = _parsed(copy, len(source.columns), data)
+        table = _parsed(copy, count + ended, data)
+        if ended and not vectors.all_empty(table.columns[count]):
+            return None
+        table = table.select(range(count))
         return written(pa.table([vectors.convert(r, c) for r, c in zip(source.rules, table.columns, strict=True)], [
-            str(number) for number in range(len(source.columns))
+            str(number) for number in range(count)
         ]))  # fmt: skip
     except (pa.ArrowInvalid, BadValueError):
         return None
+
+
+def _ends_with_separator(copy: CopyStatement, data: bytes, count: int) -> bool:
+    """Whether the lines have a separator behind their last field, as the first one has."""
+    line, separator = data[: data.find(b"\n") + 1].rstrip(b"\r\n"), copy.separator.encode()
+    return copy.format is Format.TEXT and line.endswith(separator) and line.count(separator) == count
 
 
 def _unusual(copy: CopyStatement, data: bytes) -> bool:

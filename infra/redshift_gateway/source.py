@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from redshift_gateway.columns import Column
-from redshift_gateway.copy_statement import CopyStatement
+from redshift_gateway.copy_statement import CopyStatement, Format
 from redshift_gateway.objects import S3Object, open_stream
 from redshift_gateway.rejects import RAW, BadValueError, Reject, Rejects, encoded
 from redshift_gateway.values import Rule
@@ -82,8 +82,14 @@ class Source:
         return encoded(row)
 
     def _filled(self, fields: Sequence[str | None]) -> Sequence[str | None]:
-        """As many fields as there are columns. Raises BadValueError when there are not, FILLRECORD aside."""
+        """As many fields as there are columns. Raises BadValueError when there are not, FILLRECORD aside.
+
+        A line of delimited text may end with a delimiter.
+        https://docs.aws.amazon.com/redshift/latest/dg/t_preparing-input-data.html
+        """
         missing = len(self.columns) - len(fields)
+        if missing == -1 and self.statement.format is Format.TEXT and fields[-1] == "":
+            return fields[:-1]
         if missing < 0:
             raise BadValueError(1202, "Extra column(s) found")
         if missing and not self.statement.has("fillrecord"):

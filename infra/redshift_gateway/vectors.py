@@ -94,6 +94,11 @@ def _one_by_one(rule: Rule, texts: Any) -> Any:
     return loaded.take(encoded.indices)
 
 
+def all_empty(texts: Any) -> bool:
+    """Whether each text is empty."""
+    return _all(pc.equal(texts, ""))
+
+
 def _any(truths: Any) -> bool:
     return bool(pc.any(truths, min_count=0).as_py())
 

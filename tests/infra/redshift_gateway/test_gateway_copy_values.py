@@ -117,6 +117,18 @@ def test_removequotes(written: str, loaded: str) -> None:
     assert found[0] == loaded
 
 
+def test_lines_that_end_with_a_separator_are_taken_by_column() -> None:
+    columns = [Column("a", "int4"), Column("b", "varchar")]
+    for data, taken in ((b"1|x|\r\n2||\n", True), (b"1|x|\n2|x|y\n", False), (b"1|x|\n2|x\n", False)):
+        assert (delimited._by_column(source("", columns), Piece(1, data)) is not None) == taken
+    mixed = source("", columns).load(records.read(Piece(1, b"1|x|\n2|x\n"), statement("")))
+    assert bytes(mixed.data) == b'"1","x"\n"2","x"\n'
+    with pytest.raises(GatewayError, match="failed"):
+        source("", columns).load(records.read(Piece(1, b"1|x|y\n"), statement("")))
+    with pytest.raises(GatewayError, match="failed"):
+        source("csv", columns).load(records.read(Piece(1, b"1,x,\n"), statement("csv")))
+
+
 @pytest.mark.parametrize("written", ["'Blue", '"Blue', "'Blue|x", "'"])
 def test_quotes_without_an_end(written: str) -> None:
     assert isinstance(records.fields(written, statement("removequotes")), BadValueError)

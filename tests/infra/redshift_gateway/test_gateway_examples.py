@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-authorization.htm
 https://docs.aws.amazon.com/redshift/latest/dg/ingest-super.html
 """
 
+from typing import Any
+
 import pytest
 
 from redshift_gateway.copy_parser import is_copy_from_location, parse_copy
@@ -107,3 +109,53 @@ def test_an_example_is_taken(sql: str) -> None:
 def test_an_example_is_refused_by_name(sql: str, says: str) -> None:
     with pytest.raises(GatewayError, match=says):
         parse(sql.rstrip(";"))
+
+
+FILES = {  # the data on AWS' page, the statement's options, the table, what is loaded
+    "a file with default values": (
+        "1|Toyota Park|Bridgeview|IL|\n9|Dick's Sporting Goods Park|Commerce City|CO|\n",
+        "delimiter '|'",
+        "id smallint not null, name varchar(100) not null, city varchar(30), state char(2), seats int default '1000'",
+        [(1, "Toyota Park", "Bridgeview", "IL", 1000), (9, "Dick's Sporting Goods Park", "Commerce City", "CO", 1000)],
+    ),
+    "a fixed-width file": (
+        "1  Toyota Park              Bridgeview  IL0\n4  CommunityAmerica BallparkKansas City KS68756\n",
+        "fixedwidth 'venueid:3,venuename:25,venuecity:12,venuestate:2,venueseats:6' trimblanks",
+        "id smallint, name varchar(100), city varchar(30), state char(2), seats int",
+        [(1, "Toyota Park", "Bridgeview", "IL", 0), (4, "CommunityAmerica Ballpark", "Kansas City", "KS", 68756)],
+    ),
+    "JSON 'auto'": (
+        '{\n    "catdesc": "b",\n    "catid": 2\n}{\n    "catid": 3,\n    "bogus": "x"\n}\n{\n    "catid": 4\n}\n',
+        "json 'auto'",
+        "catid int, catdesc varchar(9)",
+        [(2, "b"), (3, None), (4, None)],
+    ),
+    "escaped newlines": (
+        "<xml start>\\\n<line in content>\\\n</xml>|1000\n<xml>\\\n</xml>|2000\n",
+        "escape delimiter as '|'",
+        "c1 varchar(99), c2 int",
+        [("<xml start>\n<line in content>\n</xml>", 1000), ("<xml>\n</xml>", 2000)],
+    ),
+    "escapes in JSON": (
+        '{"backslash": "This is a backslash: \\\\", "newline": "a\\n b", "tab": "c \\t d"}\n',
+        "format as json 'auto'",
+        "backslash varchar(25), newline varchar(35), tab varchar(35)",
+        [("This is a backslash: \\", "a\n b", "c \t d")],
+    ),
+    "CSV with another quote": (
+        '12,Musical theatre\n13,%All "non-musical" theatre%\n14,%All opera, light, and "rock" opera%\n',
+        "csv quote as '%'",
+        "catid int, catdesc varchar(50)",
+        [(12, "Musical theatre"), (13, 'All "non-musical" theatre'), (14, 'All opera, light, and "rock" opera')],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_example_loads_what_the_page_says(connection: Any, put: Any, credentials: str, name: str) -> None:
+    content, options, columns, wanted = FILES[name]
+    listed = "(id, name, city, state)" if "default" in columns else ""
+    connection.execute(f"drop table if exists example; create table example ({columns})")
+    url = put(f"examples/{name}", content.encode())
+    connection.execute(f"copy example {listed} from '{url.replace(chr(39), chr(39) * 2)}' {credentials} {options}")
+    assert connection.execute("select * from example order by 1").fetchall() == wanted
