@@ -24,9 +24,9 @@ optimistic concurrency. Files that the log has removed stay until VACUUM: so old
 
 **Where this stops.** Delta by delta-rs, without Spark, on SeaweedFS. Databricks itself is not run: it adds to the format a catalogue (Unity), a
 job and cluster manager, and automatic compaction. A commit in the table's own log covers that table; several at once need a catalogue that
-commits for them (Unity's catalog commits, Iceberg's REST catalogue). Delta on Spark does not use conditional puts: there, clusters that write
-the same table on S3 need its log store in DynamoDB.
-VACUUM with no retention, as here, can pull files from under a running reader: the default keeps seven days. Discovery is `data_swamp`'s matter.
+commits for them (Unity's catalog commits, Iceberg's REST catalogue). By default Delta on Spark uses no conditional puts: there,
+clusters that write the same table on S3 need a log store that supports it, such as the one in DynamoDB. VACUUM with no retention, as here,
+can pull files from under a running reader: the default keeps seven days. Discovery is `data_swamp`'s matter.
 
 **Sources.** [Delta's protocol](https://github.com/delta-io/delta/blob/master/PROTOCOL.md),
 [concurrency control](https://docs.delta.io/concurrency-control/), [storage](https://docs.delta.io/delta-storage/), [delta-rs](https://delta-io.github.io/delta-rs/),
