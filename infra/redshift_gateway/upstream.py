@@ -86,7 +86,9 @@ class Upstream:
         link.writer.write(_REQUEST)
         answer = await link.reader.readexactly(1)
         if answer != b"S":
-            if self.mode is SslMode.PREFER and answer == b"N":
+            if answer != b"N":
+                raise _failed("PostgreSQL answered the request for TLS with an error")
+            if self.mode is SslMode.PREFER:
                 return False
             hint = f"The gateway's --postgres says sslmode={self.mode}: turn ssl on in PostgreSQL, or ask for less."
             raise _failed("PostgreSQL does not support SSL, but the gateway requires it", hint)

@@ -159,6 +159,7 @@ class CutProxy:
     def __init__(self, target: tuple[str, int]) -> None:
         self.target, self.budget, self.hang = target, 1 << 60, False
         self.requests = 1 << 60
+        self.seen = bytearray()  # all that was sent to the server
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -182,6 +183,7 @@ class CutProxy:
                     if self.hang:
                         threading.Event().wait(8)
                     break
+                self.seen += b"" if counted else data
                 self.requests -= not counted and data.startswith(b"GET ")
                 if not counted and self.requests < 0:
                     source.sendall(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
@@ -190,6 +192,12 @@ class CutProxy:
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="session")
+def proxy_to() -> Callable[[str, int], CutProxy]:
+    """Starts a proxy to another server."""
+    return lambda host, port: CutProxy((host, port))
 
 
 @pytest.fixture(scope="module")

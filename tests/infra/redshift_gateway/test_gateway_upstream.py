@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -24,6 +26,8 @@ from redshift_gateway.postgres_url import PostgresTls, SslMode
 from redshift_gateway.tls import TlsSettings
 
 IS_ENCRYPTED = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
+SSL_REQUEST = struct.pack("!II", 8, 80877103)
+CANCEL_CODE = struct.pack("!I", 80877102)
 DISABLE, PREFER, REQUIRE, VERIFY_CA, VERIFY_FULL = SslMode
 
 
@@ -99,18 +103,18 @@ def serving(gateway_settings: Any, listening_gateway: Any, oldest_postgres: Any,
 
     @contextmanager
     def serve(
-        mode: SslMode, root: Any = "", host: str = "localhost", client: TlsSettings | None = None
+        mode: SslMode, root: Any = "", host: str = "localhost", client: TlsSettings | None = None, port: int = 0
     ) -> Iterator[Any]:
         upstream = PostgresTls(mode, str(root))
         settings = replace(
             gateway_settings,
             postgres_host=host,
-            postgres_port=oldest_postgres.port,
+            postgres_port=port or oldest_postgres.port,
             postgres_tls=upstream,
             tls=client or TlsSettings(),
         )
-        with listening_gateway(settings) as (gateway, port):
-            yield running(gateway, port, oldest_postgres, "postgres")
+        with listening_gateway(settings) as (gateway, listens):
+            yield running(gateway, listens, oldest_postgres, "postgres")
 
     return serve
 
@@ -225,8 +229,14 @@ def test_a_certificate_of_another_name(files: Files, serving: Serving) -> None:
         assert connection.execute(IS_ENCRYPTED).fetchone() == (True,)
 
 
-def test_a_statement_is_cancelled(files: Files, serving: Serving) -> None:
-    with serving(VERIFY_FULL, files.authority) as gateway, gateway.connect(autocommit=True) as client:
+def test_a_statement_is_cancelled_and_nothing_is_readable_on_the_way(
+    files: Files, serving: Serving, oldest_postgres: Any, proxy_to: Any
+) -> None:
+    proxy = proxy_to(oldest_postgres.host, oldest_postgres.port)
+    with (
+        serving(VERIFY_FULL, files.authority, port=proxy.port) as gateway,
+        gateway.connect(autocommit=True) as client,
+    ):
         timer = threading.Timer(0.3, client.cancel_safe)
         timer.start()
         started = time.monotonic()
@@ -234,6 +244,10 @@ def test_a_statement_is_cancelled(files: Files, serving: Serving) -> None:
             client.execute("select pg_sleep(20)")
         assert time.monotonic() - started < 10
         timer.join()
+    proxy.close()
+    assert proxy.seen.count(SSL_REQUEST) == 2  # the session's and the cancel request's
+    assert CANCEL_CODE not in proxy.seen
+    assert b"pg_sleep" not in proxy.seen
 
 
 def test_many_rows_both_ways(files: Files, serving: Serving) -> None:
@@ -264,3 +278,49 @@ def test_a_server_without_encryption(
         pytest.raises(psycopg.OperationalError, match=f"does not support SSL(.|\n)*sslmode={mode}: turn ssl on"),
     ):
         replace(redshift, port=port).connect()
+
+
+@contextmanager
+def _says(*answers: bytes) -> Iterator[int]:
+    """A server that says this to the first words of each connection, and hangs up; its port."""
+
+    def serve() -> None:
+        for answer in answers:
+            client, _ = listener.accept()
+            client.recv(1000)
+            client.sendall(answer)
+            client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(5)
+
+
+REFUSED = b"SFATAL\0VFATAL\0C28000\0Mnot today\0\0"
+REFUSAL = b"E" + struct.pack("!I", len(REFUSED) + 4) + REFUSED
+
+
+@pytest.mark.parametrize(
+    ("mode", "answers", "error"),
+    [
+        (PREFER, [b"S", REFUSAL], "not today"),  # the handshake fails: as libpq, once more without encryption
+        (REQUIRE, [b"S"], "TLS with PostgreSQL failed|PostgreSQL cannot be reached"),
+        (PREFER, [b"S" + REFUSAL], "received unencrypted data"),  # CVE-2021-23222
+        (REQUIRE, [b"S" + REFUSAL], "received unencrypted data"),
+        (PREFER, [REFUSAL], "answered the request for TLS with an error"),
+        (DISABLE, [REFUSAL], "not today"),
+        (DISABLE, [b""], "closed the connection unexpectedly"),
+    ],
+)
+def test_servers_that_are_none(
+    gateway_settings: Any, listening_gateway: Any, redshift: Any, mode: SslMode, answers: list[bytes], error: str
+) -> None:
+    with _says(*answers) as port:
+        settings = replace(gateway_settings, postgres_port=port, postgres_tls=PostgresTls(mode))
+        with (
+            listening_gateway(settings) as (_, gateway_port),
+            pytest.raises(psycopg.OperationalError, match=error),
+        ):
+            replace(redshift, port=gateway_port).connect()
