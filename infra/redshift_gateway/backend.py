@@ -4,7 +4,7 @@ import asyncio
 import re
 import struct
 
-from redshift_gateway import load_errors, wire
+from redshift_gateway import hints, load_errors, wire
 from redshift_gateway.errors import GatewayError, of_postgres
 from redshift_gateway.expected import Expected
 from redshift_gateway.history import Statements
@@ -194,6 +194,8 @@ class Backend:
             frame = wire.error_response(refusal)
         elif loading is not None:
             frame = load_errors.explained(frame, loading)
+        else:
+            frame = hints.explained(frame)
         if loading is not None:
             self._remember(loading)
         return frame

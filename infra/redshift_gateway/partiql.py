@@ -8,24 +8,25 @@ https://docs.aws.amazon.com/redshift/latest/dg/query-super.html
 import re
 
 from redshift_gateway import super_calls
+from redshift_gateway.chains import Chain, Unnested
 from redshift_gateway.errors import syntax_error
 from redshift_gateway.lexer import Kind, Token, join, quote_literal, quote_name, tokenize
-from redshift_gateway.scopes import Chain, Reading, Unnested
+from redshift_gateway.scopes import Reading
 from redshift_gateway.super_values import Value, Values
 
 _DOTTED = re.compile(rb'[\w"\x80-\xff\]]\s*\.\s*[A-Za-z_"\x80-\xff]|\]\s*::|\barray\s*\(', re.IGNORECASE)
 _ARRAY = re.compile(rb"\barray\s*\((?!\s*(?:select|with|values|\())", re.IGNORECASE)
 # What is passed over, the names that FROM and its like introduce, and the chains: do they start from such a name?
 _NO_ALIAS = (
-    rb"(?!(?:from|set|where|on|join|using|left|right|inner|outer|full|cross|natural|order|group|limit|values|select|union"
-    rb"|having|and|or|then|is|in|when|end|asc|desc|into|returning|for)\b)"
+    rb"(?!(?:from|set|where|on|join|using|left|right|inner|outer|full|cross|natural|order|group|limit|values|select"
+    rb"|union|having|and|or|then|is|in|when|end|asc|desc|into|returning|for)\b)"
 )
 _PIECES = re.compile(
     rb"""(?P<skip>'(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | ::\s*[\w."]+ | \bcollate\s+[\w."]+ | [\w.]+\s*\( )
-       | (?P<element>\]\s*(?:\.|::))
+       | (?P<element>\]\s*(?:\.|::) | \bunpivot\b)
        | \b(?:from|join|update|into|using|only|table|view)\s+(?P<table>[\w."\#\x80-\xff]+)
          (?:\s+(?:as\s+)?(?P<alias>%(name)s))?
-       | \s*,\s*(?P<more>[A-Za-z_"][\w."\x80-\xff]*)(?!\s*\()(?:\s+(?:as\s+)?(?P<another>%(name)s))?
+       | \s*,\s*(?P<more>(?!unpivot\b)[A-Za-z_"][\w."\x80-\xff]*)(?!\s*\()(?:\s+(?:as\s+)?(?P<another>%(name)s))?
        | \)\s*(?:as\s+)?(?P<sub>%(name)s)
        | (?P<chain>[A-Za-z_"\x80-\xff][\w"\x80-\xff]*(?:\s*\.\s*[A-Za-z_"\x80-\xff][\w"\x80-\xff]*)+)"""
     % {b"name": _NO_ALIAS + rb'[A-Za-z_"\x80-\xff][\w"\x80-\xff]*'},
@@ -38,7 +39,7 @@ _NEVER_COLUMNS = frozenset({"pg_catalog", "information_schema", "excluded", "new
 
 
 def may_navigate(sql: bytes) -> bool:
-    """Whether a chain of names could be more than a table and its column. Without a dot it is one regular expression."""
+    """Whether a chain of names could be more than a table and its column. Without a dot it is one search."""
     return _DOTTED.search(sql) is not None and (_ARRAY.search(sql) is not None or _suspicious(sql))
 
 
@@ -75,10 +76,9 @@ def rewrite(tokens: list[Token]) -> list[Token]:
     if next((t.word for t in tokens if t.kind is not Kind.SPACE), "") not in _READ:
         return tokens
     try:
-        reading = Reading(tokens)
+        edits = _Edits(Reading(tokens))
     except IndexError:
         return tokens  # parentheses that are not balanced: PostgreSQL says so
-    edits = _Edits(reading)
     return edits.done() if edits.any else tokens
 
 

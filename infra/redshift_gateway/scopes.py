@@ -3,8 +3,9 @@
 A light reading of tokens, not a grammar: what it does not know it passes over, so that a chain is then left as it is.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from redshift_gateway.chains import Chain, Scope, Unnested
 from redshift_gateway.lexer import Kind, Token, identifier
 
 _NAMES = (Kind.WORD, Kind.QUOTED, Kind.TEMP)
@@ -16,59 +17,8 @@ _NO_ALIAS = _CLAUSES | {
     "when", "on", "join", "left", "right", "full", "inner", "outer", "cross", "natural", "using", "tablesample", "with",
     "as", "at", "select", "default", "into", "from",
 }  # fmt: skip
+_COMMANDS = ("update", "delete", "insert", "merge")
 _NOT_READ = ("", "start", "target", "ignored")
-
-
-@dataclass(eq=False)
-class Scope:
-    """What one SELECT, UPDATE, DELETE or MERGE reads from; `outer` is that of the query around it."""
-
-    outer: "Scope | None" = None
-    names: dict[str, bool] = field(default_factory=dict)  # and whether the name is an element that FROM unnests
-    paths: set[tuple[str, ...]] = field(default_factory=set)  # tables named with their schema, without an alias
-
-    def find(self, name: str) -> bool | None:
-        """Whether the name is an unnested element; None when no scope knows it."""
-        if name in self.names:
-            return self.names[name]
-        return self.outer.find(name) if self.outer else None
-
-    def has_path(self, path: tuple[str, ...]) -> bool:
-        """Whether a table is read by this name, its schema included."""
-        return path in self.paths or bool(self.outer and self.outer.has_path(path))
-
-
-@dataclass(frozen=True)
-class Chain:
-    """`a.b[0].c`: the places of its tokens, its leading names, and what follows them."""
-
-    start: int
-    end: int
-    steps: tuple[str | tuple[int, int], ...]  # a name, or from where to where a subscript goes
-    scope: Scope
-    clause: str
-    in_list: bool  # at the top of the select list, or in a CAST there
-
-    @property
-    def names(self) -> list[str]:
-        """The names before the first subscript."""
-        found: list[str] = []
-        for step in self.steps:
-            if not isinstance(step, str):
-                break
-            found.append(step)
-        return found
-
-
-@dataclass(frozen=True)
-class Unnested:
-    """A chain in FROM that is iterated over: `c.orders as o at i`, `unpivot c.obj as v at k`."""
-
-    chain: Chain
-    alias: str
-    index: str
-    end: int
-    unpivot: int | None  # where that word stands
 
 
 @dataclass(eq=False)
@@ -156,30 +106,30 @@ class Reading:
             return False
         if word == "select":
             frame.scope, frame.clause, frame.expecting = Scope(frame.outer), "select", False
-        elif word in ("update", "delete", "insert", "merge") and frame.clause in ("start", "with"):
+        elif word in _COMMANDS and frame.clause == "start":
             frame.command, frame.scope = word, Scope(frame.outer)
-            frame.clause, frame.expecting = ("from", word == "update")
-        elif word == "into" and frame.command in ("merge", "insert") and frame.clause == "from":
-            frame.expecting = True
-        elif word == "conflict" and before == "on":
-            frame.clause = "ignored"
-        elif word == "from" and frame.clause in ("select", "set", "from") and before != "distinct":
+            frame.clause, frame.expecting = "from", word == "update"
+        elif self._introduces_item(frame, word, before):
             frame.clause, frame.expecting = "from", True
-        elif word == "using" and frame.command in ("delete", "merge") and frame.clause == "from":
-            frame.expecting = True
-        elif word == "join" and frame.clause in ("from", "on"):
-            frame.clause, frame.expecting = "from", True
-        elif word == "on" and frame.clause == "from":
-            frame.clause = "on"
         elif word == "unpivot" and frame.expecting and self.word(at + 1) != "(":
             frame.unpivot = self.places[at]
-        elif word in ("lateral", "only") and frame.expecting:
-            pass
         elif word in _CLAUSES and (word not in ("group", "order") or self.word(at + 1) == "by"):
             frame.clause, frame.expecting = "ignored" if frame.clause == "ignored" else word, False
+        elif (word == "on" and frame.clause == "from") or (word == "conflict" and before == "on"):
+            frame.clause = "ignored" if word == "conflict" else "on"
         else:
-            return word == "with" and frame.clause == "start"
+            return (word == "with" and frame.clause == "start") or (word in ("lateral", "only") and frame.expecting)
         return True
+
+    @staticmethod
+    def _introduces_item(frame: _Frame, word: str, before: str) -> bool:
+        """Whether a table comes next."""
+        return (
+            (word == "from" and frame.clause in ("select", "set", "from") and before != "distinct")
+            or (word == "join" and frame.clause in ("from", "on"))
+            or (word == "into" and frame.clause == "from" and frame.command in ("merge", "insert"))
+            or (word == "using" and frame.clause == "from" and frame.command in ("delete", "merge"))
+        )
 
     def _name(self, frame: _Frame, at: int) -> int:
         if frame.clause == "expression" and self.word(at) == "order":
@@ -217,14 +167,21 @@ class Reading:
 
     def _alias(self, frame: _Frame, at: int, chain: Chain | None) -> int:
         """Reads what an item of FROM is called, and notes it."""
-        end, alias, index = at, "", ""
-        if self.word(end) == "with" and self.word(end + 1) == "ordinality":
-            end += 2
-        named = self.word(end) == "as"
-        if self.token(end + named).kind in _NAMES and (named or self.word(end) not in _NO_ALIAS):
-            alias, end = identifier(self.token(end + named)), end + named + 1
-        if chain is not None and self.word(end) == "at" and self.token(end + 1).kind in _NAMES:
-            index, end = identifier(self.token(end + 1)), end + 2
+        alias, index = "", ""
+        if self.word(at) == "with" and self.word(at + 1) == "ordinality":
+            at += 2
+        named = self.word(at) == "as"
+        if self.token(at + named).kind in _NAMES and (named or self.word(at) not in _NO_ALIAS):
+            alias, at = identifier(self.token(at + named)), at + named + 1
+        if chain is not None and self.word(at) == "at" and self.token(at + 1).kind in _NAMES:
+            index, at = identifier(self.token(at + 1)), at + 2
+        self._note(frame, at, chain, alias, index)
+        if self.word(at) == "(" and alias:
+            self._frames.append(_Frame(None, None, clause=""))
+            return at + 1
+        return at
+
+    def _note(self, frame: _Frame, end: int, chain: Chain | None, alias: str, index: str) -> None:
         unpivot, frame.unpivot = frame.unpivot, None
         scope = frame.scope or Scope()
         if chain is not None and (unpivot is not None or index or self._iterates(chain)):
@@ -237,10 +194,6 @@ class Reading:
                 scope.paths |= {tuple(names[n:]) for n in range(len(names) - 1)}
         elif alias:
             scope.names[alias] = False
-        if self.word(end) == "(" and alias:
-            self._frames.append(_Frame(None, None, clause=""))
-            return end + 1
-        return end
 
     def _iterates(self, chain: Chain) -> bool:
         """Whether it starts from what stands before it in FROM, or around it."""
