@@ -9,8 +9,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from redshift_gateway.errors import syntax_error
 from redshift_gateway.lexer import quote_literal
 
+_MOST_INTERLEAVED = 8
 _KEEP = "redshift_gateway.keep_attributes(regclass,jsonb)"
 
 
@@ -30,6 +32,13 @@ class Attributes:
     def __bool__(self) -> bool:
         """Whether anything was said."""
         return any(value not in ("", None, {}, False) for value in asdict(self).values()) or self.backup is False
+
+    def check(self) -> None:
+        """Raises GatewayError for what Redshift refuses too."""
+        if (self.diststyle == "key") != bool(self.distkey):
+            raise syntax_error("DISTSTYLE KEY and a DISTKEY go together")
+        if self.sortstyle == "interleaved" and len(self.sortkey or []) > _MOST_INTERLEAVED:
+            raise syntax_error(f"an interleaved sort key has at most {_MOST_INTERLEAVED} columns")
 
     def as_json(self) -> str:
         """What was said, for the function that keeps it."""

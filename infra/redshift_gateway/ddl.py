@@ -105,7 +105,9 @@ class Definition:
 
     def _distkey(self) -> None:
         names = _names(take_parentheses(self.rest)) or [self._column]
-        self.attributes.diststyle, self.attributes.distkey = "key", names[0]
+        if self.attributes.distkey:
+            raise syntax_error("a table has one DISTKEY")
+        self.attributes.diststyle, self.attributes.distkey = self.attributes.diststyle or "key", names[0]
 
     def _sortkey(self) -> None:
         names = _names(take_parentheses(self.rest))
@@ -129,6 +131,7 @@ class Definition:
 def translate(tokens: list[Token]) -> tuple[list[Token], Attributes]:
     """CREATE TABLE or ALTER TABLE without what only Redshift knows. Raises GatewayError when it does not parse."""
     read = Definition(tokens).read()
+    read.attributes.check()
     return _temporary_table(read.kept), read.attributes
 
 

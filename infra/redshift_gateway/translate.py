@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from redshift_gateway import alter, ddl, functions, maintenance, merge, partiql, refused
+from redshift_gateway import alter, ddl, functions, maintenance, merge, parameters, partiql, refused
 from redshift_gateway.copy_parser import is_copy_from_location, parse_copy
 from redshift_gateway.copy_statement import CopyStatement
 from redshift_gateway.errors import not_supported
@@ -15,7 +15,10 @@ from redshift_gateway.unload_statement import UnloadStatement
 _MAY_DIFFER = re.compile(
     rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|pg_last_copy_count|pg_last_copy_id|"
     + b"|".join(
-        w.encode() for w in sorted(ddl.WORDS | alter.WORDS | maintenance.WORDS | refused.WORDS | functions.WORDS)
+        w.encode()
+        for w in sorted(
+            ddl.WORDS | alter.WORDS | maintenance.WORDS | parameters.WORDS | refused.WORDS | functions.WORDS
+        )
     )
     + rb")\b|\bsvv_|\bauto\s+refresh\b|\]\.|\(\s*max\s*\)"
     rb"|\bcreate\s+(?:local\s+)?(?:temp\w*\s+)?table\b|\balter\s+table\b|(?:::|\bas)\s*(?:numeric|dec|decimal)\b(?!\s*\()",
@@ -85,6 +88,8 @@ def _statement(tokens: list[Token]) -> str:
     if words[:2] in _DEFINITIONS:
         kept, attributes = ddl.translate(tokens)
         return ddl.keeping(functions.translate(_temporary_names(kept)), kept, attributes)
+    if words[0] in ("set", "show", "reset") and (parameter := parameters.translate(tokens)):
+        return parameter
     if words[0] in maintenance.WORDS:
         return maintenance.translate(tokens)
     if words[:1] == ["merge"] and (merged := merge.rewrite(tokens)):
