@@ -105,7 +105,7 @@ def _expand_sqlalchemys(select: Any) -> None:
 
     named, where = _named(select), select.args.get("where")
     sources = {(t.find(exp.Anonymous) or t).name.lower() for t in select.find_all(exp.Table)}
-    if where is None or not sources <= _TABLES:
+    if where is None:
         return
     for condition in [where.this, *where.find_all(exp.And)]:
         for literal in (condition, *condition.args.values()):
