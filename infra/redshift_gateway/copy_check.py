@@ -18,7 +18,7 @@ _COLUMNAR: Final = frozenset({
 _NOT_WITH: Final = {
     Format.CSV: {"escape", "removequotes"},
     Format.FIXEDWIDTH: {"delimiter", "escape", "removequotes"},
-    Format.JSON: {"delimiter", "escape", "removequotes", "ignoreheader", "fillrecord"},
+    Format.JSON: {"delimiter", "escape", "removequotes", "fillrecord", "ignoreblanklines", "null"},
     Format.AVRO: {"delimiter", "escape", "removequotes", "ignoreheader", "fillrecord", "encoding"},
 }
 
@@ -47,4 +47,6 @@ def _check_format(copy: CopyStatement) -> None:
             )
         return
     if clash := sorted(copy.options & _NOT_WITH.get(copy.format, set())):
-        raise syntax_error(f"COPY: {clash[0].upper()} cannot be used with {copy.format.name}")
+        raise syntax_error(
+            f"COPY: {clash[0].upper().replace('NULL', 'NULL AS')} cannot be used with {copy.format.name}"
+        )

@@ -8,15 +8,22 @@ import re
 from typing import Any, Final
 
 from redshift_gateway.errors import GatewayError
+from redshift_gateway.rejects import BadValueError
 
 _STEP = re.compile(r"""\.([A-Za-z_]\w*)|\[\s*(\d+)\s*\]|\[\s*(?:'([^']*)'|"([^"]*)")\s*\]""")
 _MISSING: Final = None
 
 
-def parse(text: bytes, uri: str) -> list[list[str | int]]:
-    """The paths as steps: names and positions. Raises GatewayError for what is no jsonpaths file."""
+def parse(text: bytes, uri: str) -> list[list[str | int]] | None:
+    """The paths as steps: names and positions; nothing when the file names them otherwise than `jsonpaths`.
+
+    Raises GatewayError for what is no jsonpaths file.
+    """
     try:
-        paths = json.loads(text)["jsonpaths"]
+        found = json.loads(text)
+        if isinstance(found, dict) and "jsonpaths" not in found:
+            return None
+        paths = found["jsonpaths"]
         steps = [_steps(path, uri) for path in paths]
     except (ValueError, KeyError, TypeError):
         raise GatewayError(f"The file {uri} is not a jsonpaths file", sqlstate="22023") from None
@@ -41,11 +48,13 @@ def _steps(path: str, uri: str) -> list[str | int]:
 
 
 def value(record: Any, steps: list[str | int]) -> Any:
-    """What stands at the path; nothing when it leads nowhere."""
+    """What stands at the path; nothing when it leads to no member. Raises BadValueError for no element of an array."""
     for step in steps:
         if isinstance(step, str) and isinstance(record, dict):
             record = record.get(step)
-        elif isinstance(step, int) and isinstance(record, list) and step < len(record):
+        elif isinstance(step, int):
+            if not isinstance(record, list) or step >= len(record):
+                raise BadValueError(1216, "Invalid JSONPath format: Not an array or index out of range.")
             record = record[step]
         else:
             return _MISSING

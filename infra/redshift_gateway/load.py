@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -48,11 +49,12 @@ class Load:
         """The rows of each object. Blocks: lists what S3 has. Raises GatewayError."""
         self._begin()
         system, copy = connect(self._s3, self.statement), self.statement
-        paths: list[list[str | int]] = []
+        paths: list[list[str | int]] | None = []
         if copy.mapping.startswith("s3://"):
             paths = jsonpaths.parse(read_whole(system, copy.mapping), copy.mapping)
+            copy = replace(copy, mapping="auto") if paths is None else copy
         self.places.objects = find(system, copy)
-        sources = [Source(system, item, copy, self.columns, self.rejects, paths) for item in self.places.objects]
+        sources = [Source(system, item, copy, self.columns, self.rejects, paths or []) for item in self.places.objects]
         return [chunks(source) for source in sources]
 
 

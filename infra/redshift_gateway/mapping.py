@@ -45,7 +45,14 @@ def _by_path(source: Source) -> Mapper:
             f"{len(source.paths)}, Number of columns in table or column list: {len(source.columns)}",
             sqlstate="22023",
         )
-    return lambda record: [jsonpaths.value(record, steps) for steps in source.paths]
+
+    def get(record: Any) -> Sequence[Any] | BadValueError:
+        try:
+            return [jsonpaths.value(record, steps) for steps in source.paths]
+        except BadValueError as error:
+            return error
+
+    return get
 
 
 def _by_name(record: Any, names: list[str]) -> Sequence[Any] | BadValueError:
