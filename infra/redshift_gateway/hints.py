@@ -12,6 +12,7 @@ _NAVIGATION = (
     "If this navigates a SUPER value: the gateway reads the first name as a table or alias of FROM, or else as a "
     "column. Brackets are the other way to write it: t.doc['name']."
 )
+_UNNESTING = "If this unnests a SUPER value: name it by the alias of a table to its left, FROM t, t.doc.items AS item."
 _TYPED = "SUPER is jsonb in the gateway: cast the SUPER value to the type that it should have, as in doc.name::varchar."
 _ALIAS = (
     "If this is a lateral column alias, that of another column of the same select list: "
@@ -19,6 +20,7 @@ _ALIAS = (
 )
 _HINTS = (
     ("42P01", re.compile("missing FROM-clause entry"), _NAVIGATION),
+    ("42P01", re.compile(r'relation ".+\..+" does not exist'), _UNNESTING),
     ("0A000", re.compile("cross-database references"), _NAVIGATION),
     ("42601", re.compile("improper qualified name"), _NAVIGATION),
     ("42804", re.compile("cannot subscript type"), _NAVIGATION),

@@ -88,7 +88,7 @@ class Operands:
         """Where the expression begins that ends before an operator. Raises GatewayError when that is not plain."""
         start, chains = end - 1, {c.end: c.start for c in self._reading.chains}
         if self._word(start) == ")":
-            start = self._opening(start)
+            start = self.opening(start)
             start -= self._reading.token(start - 1).kind in _NAMES and self._word(start - 1) not in _BEFORE_EXPRESSION
         else:
             start = chains.get(end, start)
@@ -96,11 +96,12 @@ class Operands:
             raise not_supported("an expression compared with a SUPER value", CAST_HINT)
         return start
 
-    def _opening(self, at: int) -> int:
-        depth = 0
+    def opening(self, at: int) -> int:
+        """The place of the bracket around what stands at `at`, or, of a closing bracket, of the one that it closes."""
+        depth, at = (0, at) if self._word(at) in (")", "]") else (1, at - 1)
         while at >= 0:
             depth += (self._word(at) in (")", "]")) - (self._word(at) in ("(", "["))
             if depth == 0:
                 return at
             at -= 1
-        raise IndexError
+        return -1

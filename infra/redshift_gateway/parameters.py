@@ -19,6 +19,10 @@ _WITHOUT_EFFECT: Final = {  # with their defaults
 _AS_IT_IS: Final = {
     "describe_field_name_in_uppercase": "off", "enable_case_sensitive_identifier": "on",
     "error_on_nondeterministic_update": "off",
+    # https://docs.aws.amazon.com/redshift/latest/dg/super-configurations.html
+    "navigate_super_null_on_error": "on", "cast_super_null_on_error": "on", "parse_super_null_on_error": "off",
+    "json_parse_dedup_attributes": "on", "json_parse_truncate_strings": "off",
+    "enable_case_sensitive_super_attribute": "off",
 }  # fmt: skip
 _VALUES: Final = {"true": "on", "on": "on", "1": "on", "false": "off", "off": "off", "0": "off", "default": "off"}
 WORDS: Final = frozenset(_WITHOUT_EFFECT) | frozenset(_AS_IT_IS)

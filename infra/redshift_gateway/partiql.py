@@ -9,12 +9,12 @@ import re
 
 from redshift_gateway import super_calls
 from redshift_gateway.chains import Chain, Unnested
-from redshift_gateway.errors import syntax_error
+from redshift_gateway.errors import not_supported, syntax_error
 from redshift_gateway.lexer import Kind, Token, join, quote_literal, quote_name, tokenize
 from redshift_gateway.scopes import Reading
 from redshift_gateway.super_values import Value, Values
 
-_DOTTED = re.compile(rb'[\w"\x80-\xff\]]\s*\.\s*[A-Za-z_"\x80-\xff]|\]\s*::|\barray\s*\(', re.IGNORECASE)
+_DOTTED = re.compile(rb'[\w"\x80-\xff\]]\s*\.\s*[A-Za-z_"\x80-\xff]|\]\s*::|\[\s*-|\barray\s*\(', re.IGNORECASE)
 _ARRAY = re.compile(rb"\barray\s*\((?!\s*(?:select|with|values|\())", re.IGNORECASE)
 # What is passed over, the names that FROM and its like introduce, and the chains: do they start from such a name?
 _NO_ALIAS = (
@@ -23,7 +23,7 @@ _NO_ALIAS = (
 )
 _PIECES = re.compile(
     rb"""(?P<skip>'(?:[^']|'')*' | --[^\n]* | /\*.*?\*/ | ::\s*[\w."]+ | \bcollate\s+[\w."]+ | [\w.]+\s*\( )
-       | (?P<element>\]\s*(?:\.|::) | \bunpivot\b)
+       | (?P<element>\]\s*(?:\.|::) | \[\s*- | \bunpivot\b)
        | \b(?:from|join|update|into|using|only|table|view)\s+(?P<table>[\w."\#\x80-\xff]+)
          (?:\s+(?:as\s+)?(?P<alias>%(name)s))?
        | \s*,\s*(?P<more>(?!unpivot\b)[A-Za-z_"][\w."\x80-\xff]*)(?!\s*\()(?:\s+(?:as\s+)?(?P<another>%(name)s))?
@@ -143,6 +143,10 @@ class _Edits:
         if count == 0 or not (rest or element):
             return None
         attributes = [step for step in rest if isinstance(step, str)]
+        if not driver and any(self._step(step).startswith("[-") for step in rest if not isinstance(step, str)):
+            raise not_supported(
+                "SUPER: an element counted from the end, [-1]", "PostgreSQL counts so, Redshift does not."
+            )
         if not attributes and not element and (driver or chain.names == ["array"]):
             return None
         text = self._navigated(chain)

@@ -18,6 +18,10 @@ _ORDERED = frozenset({"<", ">", "<=", ">="})
 _COMPARISONS = _ORDERED | {"=", "<>", "!="}
 _TEXTS = frozenset({"varchar", "text", "char", "character", "bpchar", "nvarchar", "nchar"})
 _SUPER = frozenset({"super", "jsonb", "json"})
+_SAME_TYPE, _COMPARING_CALLS = (
+    frozenset({"coalesce", "nvl", "nullif"}),
+    frozenset({"decode", "nvl2", "greatest", "least"}),
+)
 _PATTERNS = frozenset({"like", "ilike", "similar"})
 _AFTER_ITEM = frozenset({
     "", ",", ")", "from", "into", "where", "group", "order", "having", "limit", "union", "intersect", "except", "minus",
@@ -81,6 +85,7 @@ class Values:
         self._values: dict[int, Value] = {}
         self._typed: dict[int, int] = {}  # where those begin that are cast, and where the cast ends
         self._compared: set[int] = set()
+        self._lists: set[int] = set()
 
     def read(self, values: list[Value]) -> None:
         """Notes the changes. Raises GatewayError for what is refused."""
@@ -123,6 +128,8 @@ class Values:
             self._compare_right(value, before)
         elif following == "in":
             self._in_list(value.end + (self._word(value.end) == "not"))
+        elif self._call(value) in _SAME_TYPE:
+            self._make_super(self._operands.opening(value.start))
         elif value.chain.clause == "order" and last in ("by", ",") and following in _AFTER_KEY:
             self._wrap(value, "super_key")
 
@@ -136,8 +143,16 @@ class Values:
             raise not_supported("|| of a SUPER value", CAST_HINT)
         if "between" in (following, last):
             raise not_supported("BETWEEN of a SUPER value", CAST_HINT)
+        if last == "case" or self._call(value) in _COMPARING_CALLS:
+            raise not_supported(f"{self._call(value).upper() or 'CASE'} of a SUPER value", CAST_HINT)
         if following == "is" and "distinct" in (self._word(value.end + 1), self._word(value.end + 2)):
             raise not_supported("IS DISTINCT FROM of a SUPER value", CAST_HINT)
+
+    def _call(self, value: Value) -> str:
+        """The function of which the value alone is an argument."""
+        if self._word(value.start - 1) not in ("(", ",") or self._word(value.end) not in (")", ","):
+            return ""
+        return self._word(self._operands.opening(value.start) - 1)
 
     def _wrap(self, value: Value, function: str) -> None:
         self.changes.wrap(value.start, value.end, f"{_SCHEMA}{function}(", ")")
@@ -175,15 +190,22 @@ class Values:
 
     def _in_list(self, at: int) -> None:
         """`IN (1, 'two')`: each of the list becomes SUPER."""
-        if self._word(at + 1) != "(" or self._word(at + 2) in ("select", "with"):
+        if self._word(at + 1) == "(" and self._word(at + 2) not in ("select", "with"):
+            self._make_super(at + 1)
+
+    def _make_super(self, opening: int) -> None:
+        """Makes SUPER of all that is between commas in the parentheses that open here."""
+        if opening in self._lists:
             return
-        last = self._reading.closing(at + 1)
-        start = place = at + 2
+        self._lists.add(opening)
+        last = self._reading.closing(opening)
+        start = place = opening + 1
         while place <= last:
             if self._word(place) in ("(", "["):
                 place = self._reading.closing(place)
             if place == last or self._word(place) == ",":
-                if start not in self._values:
+                value = self._values.get(start)
+                if value is None or value.end != place:
                     self.changes.wrap(start, place, _OF, ")")
                 start = place + 1
             place += 1
