@@ -23,7 +23,7 @@ _REQUEST = struct.pack("!II", 8, wire.SSL_REQUEST)
 class Link:
     """One open connection."""
 
-    reader: asyncio.StreamReader
+    reader: ClientReader
     writer: asyncio.StreamWriter
 
     @property
@@ -57,10 +57,8 @@ class Upstream:
                     return await self._connect()
                 return await self._negotiate(self._context)
         except ssl.SSLCertVerificationError as error:
-            asked = f"The gateway's --postgres says sslmode={self.mode}"
-            hint = (
-                f"{asked}: its sslrootcert must have signed the certificate, which must name the host with verify-full."
-            )
+            wanted = "must have signed it" + (", and it must name the host" if self.mode is SslMode.VERIFY_FULL else "")
+            hint = f"The gateway's --postgres says sslmode={self.mode}: its sslrootcert {wanted}."
             raise _failed(f"PostgreSQL's certificate is not trusted: {error.verify_message}", hint) from None
         except ssl.SSLError as error:
             raise _failed(f"TLS with PostgreSQL failed: {error.reason or type(error).__name__}") from None
@@ -92,7 +90,7 @@ class Upstream:
                 return False
             hint = f"The gateway's --postgres says sslmode={self.mode}: turn ssl on in PostgreSQL, or ask for less."
             raise _failed("PostgreSQL does not support SSL, but the gateway requires it", hint)
-        if isinstance(link.reader, ClientReader) and link.reader.received > 1:  # CVE-2021-23222
+        if link.reader.received > 1:  # CVE-2021-23222
             raise _failed("received unencrypted data after PostgreSQL's answer to the SSL request")
         await link.writer.start_tls(context, server_hostname=self._host)
         link.writer.transport.set_write_buffer_limits(high=4 * BUFFER)
