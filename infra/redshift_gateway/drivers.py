@@ -4,14 +4,11 @@ Columns of pg_class, pg_attribute and others that only Redshift has: a statement
 of that table instead. A select list's alias in WHERE: Redshift knows it there; it is expanded where the alias is one of
 JDBC's metadata columns, which no table has, or one of SQLAlchemy's and its SELECT reads none but tables without it.
 https://docs.aws.amazon.com/redshift/latest/dg/c_intro_catalog_views.html
-
-SHOW of a setting that only Redshift has, and drivers ask for: what is so here.
-https://docs.aws.amazon.com/redshift/latest/dg/r_enable_case_sensitive_identifier.html
 """
 
 from typing import Any, Final
 
-from redshift_gateway.lexer import Kind, Token, significant, tokenize
+from redshift_gateway.lexer import Kind, Token
 
 _VIEWS: Final = frozenset({"pg_class", "pg_attribute", "pg_constraint", "pg_attrdef"})
 _COLUMNS: Final = frozenset({
@@ -26,18 +23,11 @@ _SQLALCHEMY: Final = "svv_external_schemas"  # stands in each question of sqlalc
 _SPECTRUM: Final = frozenset({_SQLALCHEMY, "svv_external_tables", "svv_external_columns"})
 _TABLES: Final = _SPECTRUM | _VIEWS | {"pg_namespace", "pg_user", "pg_get_late_binding_view_cols"}
 _WITHOUT: Final = {"schema": _TABLES, "table_name": _TABLES, "relname": _TABLES - {"pg_class"}}
-_SETTINGS: Final = {"enable_case_sensitive_identifier": "on"}  # "A" and "a" are two names
-WORDS: Final = _COLUMNS | _JDBC | {_SQLALCHEMY} | frozenset(_SETTINGS)
+WORDS: Final = _COLUMNS | _JDBC | {_SQLALCHEMY}
 
 
 def catalogue_tables(tokens: list[Token]) -> list[Token]:
-    """The statement with the gateway's views in place of catalogue tables, if it names a column that only they have.
-
-    SHOW of a setting becomes a SELECT.
-    """
-    words = [t.word for t in significant(tokens)]
-    if len(words) == 2 and words[0] == "show" and words[1] in _SETTINGS:
-        return tokenize(f"select '{_SETTINGS[words[1]]}'::pg_catalog.varchar as {words[1]}")
+    """The statement with the gateway's views in place of catalogue tables, if it names a column that only they have."""
     if not any(t.word in _COLUMNS for t in tokens):
         return tokens
     result: list[Token] = []
