@@ -47,6 +47,5 @@ def _check_format(copy: CopyStatement) -> None:
             )
         return
     if clash := sorted(copy.options & _NOT_WITH.get(copy.format, set())):
-        raise syntax_error(
-            f"COPY: {clash[0].upper().replace('NULL', 'NULL AS')} cannot be used with {copy.format.name}"
-        )
+        option = "NULL AS" if clash[0] == "null" else clash[0].upper()
+        raise syntax_error(f"COPY: {option} cannot be used with {copy.format.name}")

@@ -20,7 +20,7 @@ from redshift_gateway.pieces import Piece
 from redshift_gateway.rejects import BadValueError
 from redshift_gateway.source import BLOCK, Chunk, Record, Source, written
 
-_LOOK: Final = frozenset({"acceptanydate", "dateformat", "timeformat", "acceptinvchars", "null"})
+_LOOK: Final = frozenset({"acceptanydate", "dateformat", "timeformat", "acceptinvchars"})
 _DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number)
 _LONGEST: Final = 4 * BLOCK
 
