@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import psycopg2
 import pytest
 import redshift_connector
 
+from redshift_gateway import tls
 from redshift_gateway.tls import TlsSettings, server_tls, write_self_signed
 
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
@@ -30,8 +32,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def encrypted(gateway_settings: Any, listening_gateway: Any, redshift: Any, certificate: Path) -> Iterator[Any]:
     """A gateway that makes its own certificate and insists on encryption."""
-    tls = TlsSettings(certificate, self_signed=True, required=True)
-    with listening_gateway(replace(gateway_settings, tls=tls)) as (gateway, port):
+    own = TlsSettings(certificate, self_signed=True, required=True)
+    with listening_gateway(replace(gateway_settings, tls=own)) as (gateway, port):
         yield replace(redshift, gateway=gateway, port=port)
 
 
@@ -112,9 +114,9 @@ def test_a_handshake_that_fails_ends_the_connection(encrypted: Any, hello: bytes
 
 
 def test_old_versions_of_tls_are_refused(encrypted: Any) -> None:
-    tls = server_tls(TlsSettings(self_signed=True), "127.0.0.1")
-    assert tls is not None
-    assert tls.context.minimum_version == ssl.TLSVersion.TLSv1_2
+    made = server_tls(TlsSettings(self_signed=True), "127.0.0.1")
+    assert made is not None
+    assert made.context.minimum_version == ssl.TLSVersion.TLSv1_2
     with pytest.raises(psycopg.OperationalError):
         encrypted.connect(sslmode="require", ssl_min_protocol_version="TLSv1", ssl_max_protocol_version="TLSv1.1")
 
@@ -138,3 +140,11 @@ def test_a_certificate_that_is_given(tmp_path: Path) -> None:
         server_tls(TlsSettings(certificate, tmp_path / "none.pem"), "localhost")
     with pytest.raises(ValueError, match="without a certificate"):
         server_tls(TlsSettings(required=True), "localhost")
+
+
+@pytest.mark.parametrize(("days", "soon"), [(29, True), (31, False)])
+def test_a_certificate_that_expires_soon_is_known(monkeypatch: pytest.MonkeyPatch, days: int, soon: bool) -> None:
+    monkeypatch.setattr(tls, "_VALID", timedelta(days=days))
+    made = server_tls(TlsSettings(self_signed=True), "localhost")
+    assert made is not None
+    assert made.expires_soon is soon
