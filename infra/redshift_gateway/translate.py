@@ -20,8 +20,9 @@ _MAY_DIFFER = re.compile(
             ddl.WORDS | alter.WORDS | maintenance.WORDS | parameters.WORDS | refused.WORDS | functions.WORDS
         )
     )
-    + rb")\b|\bsvv_|\bauto\s+refresh\b|\]\.|\(\s*max\s*\)"
-    rb"|\bcreate\s+(?:local\s+)?(?:temp\w*\s+)?table\b|\balter\s+table\b|(?:::|\bas)\s*(?:numeric|dec|decimal)\b(?!\s*\()",
+    + rb"|create\s+(?:local\s+)?(?:temp\w*\s+)?table|alter\s+table|auto\s+refresh"
+    rb"|as\s+(?:numeric|dec|decimal)(?=\s*\)))\b"
+    rb"|\bsvv_|\]\.|\(\s*max\s*\)|::\s*(?:numeric|dec|decimal)\b(?!\s*\()",
     re.IGNORECASE,
 )
 _DEFINITIONS = (
