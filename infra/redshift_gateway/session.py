@@ -112,10 +112,9 @@ class Session:
             await self._barrier()  # the COPY that it asks about must have ended
         await self._show(memories)
         started = time.perf_counter()
-        text = wire.decode(sql)
+        translation = translate(wire.decode(sql), self._backend.last_copy_count, self._backend.last_copy_id)
         if self._backend.postgres_version < subqueries.NAMED_SINCE:
-            text = subqueries.named(text)
-        translation = translate(text, self._backend.last_copy_count, self._backend.last_copy_id)
+            translation = subqueries.all_named(translation)
         self._metrics.translation_seconds.observe(time.perf_counter() - started)
         return translation
 

@@ -1,9 +1,11 @@
 """For PostgreSQL 15 only: a subquery in FROM without a name, which Redshift takes, as PostgreSQL 16 does."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from redshift_gateway.lexer import Kind, Token, join, tokenize
+from redshift_gateway.translate import Translation
 
 NAMED_SINCE: Final = 16  # the version of PostgreSQL that asks for no name
 _MAY_LACK_ONE: Final = re.compile(rb"\b(?:from|join)\s*(?:\(|/\*|--)", re.IGNORECASE)
@@ -18,6 +20,12 @@ _NO_NAME: Final = frozenset({
 def may_lack_names(sql: bytes) -> bool:
     """Whether a statement is worth a look."""
     return _MAY_LACK_ONE.search(sql) is not None
+
+
+def all_named(translation: Translation) -> Translation:
+    """The same statements, those within UNLOAD too, with names."""
+    unloads = {k: replace(u, query=named(u.query)) for k, u in translation.unloads.items()}
+    return replace(translation, statements=[named(s) for s in translation.statements], unloads=unloads)
 
 
 def named(sql: str) -> str:

@@ -44,6 +44,12 @@ def test_a_subquery_without_a_name(connection: psycopg.Connection) -> None:
     assert connection.execute("select nvl(x, 0) from (select 7 as x) order by 1").fetchall() == [(7,)]
 
 
+def test_a_subquery_without_a_name_is_unloaded(connection: psycopg.Connection, credentials: str, get: Any) -> None:
+    query = "select nvl(a, 0) from (select 3 as a)"
+    connection.execute(f"unload ('{query}') to 's3://lake/oldest/unnamed_' {credentials} csv parallel off")
+    assert list(get("oldest/unnamed_").values()) == [b"3\n"]
+
+
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [
