@@ -158,7 +158,7 @@ class _Edits:
         """How many of the chain's names are the table's and the column's; none when it is not to be touched."""
         names, scope = chain.names, chain.scope
         before = self._reading.word(chain.start - 1)
-        typed = before in (":", "collate") or self._reading.token(chain.end).kind is Kind.STRING
+        typed = before in (":", "collate", "as") or self._reading.token(chain.end).kind is Kind.STRING
         if typed or names[0] in _NEVER_COLUMNS or not scope.names:
             return 0
         if (known := scope.find(names[0])) is not None and not scope.has_path(tuple(names[:2])):

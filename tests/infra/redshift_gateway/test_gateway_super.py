@@ -23,6 +23,8 @@ PLAIN = [
     "insert into s.t (a, b) select u.a, u.b from u",
     "merge into t using s on t.k = s.k when matched then update set v = s.v when not matched then insert values (s.k)",
     "select t.a::pg_catalog.text, pg_catalog.now(), x.f(t.a) from t",
+    "select t.a::s.mytype, cast(t.a as s.mytype), t.b collate s.mine, s.mytype 'x' from t",
+    "select (select t.a from u where u.id = t.id) from t where t.id in (select v.id from v where v.k = t.k)",
     "select g.i from generate_series(1, 3) as g (i)",
     "select 'a.b.c', $$ t.doc.name $$, t.a -- t.doc.name\n /* t.doc.name */ from t",
     "select array[1, 2], array(select t.id from t), (array[1])[1] from t",
