@@ -45,6 +45,7 @@ class Call:
         self.source, self.end = tokens, position + 1
         self.arguments = _split(self._parentheses())
         self.within = self._clause("within", "group")
+        self.filter = self._clause("filter")
         self.over = self._clause("over")
 
     def _parentheses(self) -> list[Token]:
@@ -119,6 +120,13 @@ def _median(call: Call) -> str:
     return f"redshift_gateway.median({', '.join(call.arguments)})" + (f" OVER ({call.over})" if call.over else "")
 
 
+def _avg(call: Call) -> str:
+    """The average of integers is an integer: the least of the values says their type to redshift_gateway.avg()."""
+    (value,) = call.arguments
+    after = (f" FILTER ({call.filter})" if call.filter else "") + (f" OVER ({call.over})" if call.over else "")
+    return f"redshift_gateway.avg(avg({value}){after}, min({value}){after}{', true' if call.over else ''})"
+
+
 def _convert(call: Call) -> str:
     """CONVERT(type, value) is a CAST; with three arguments it is PostgreSQL's own function, of encodings."""
     if len(call.arguments) != 2:
@@ -127,6 +135,7 @@ def _convert(call: Call) -> str:
 
 
 _FORMS: dict[str, Callable[[Call], str]] = {
+    "avg": _avg,
     "convert": _convert,
     "listagg": _listagg,
     "ratio_to_report": _ratio_to_report,

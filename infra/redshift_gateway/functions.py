@@ -1,6 +1,6 @@
 """Redshift's functions and clauses: names that move to the gateway's own schema, and what is written otherwise."""
 
-from redshift_gateway import calls, column_types, drivers, partiql, qualify, super_calls, system_tables
+from redshift_gateway import calls, clauses, column_types, drivers, partiql, qualify, super_calls, system_tables
 from redshift_gateway.lexer import Kind, Token, identifier, join, literal, quote_literal, tokenize
 
 SCHEMA = "redshift_gateway"
@@ -11,7 +11,8 @@ _SHIMS = frozenset({
     "json_array_length", "json_extract_array_element_text", "json_extract_path_text", "json_parse",
     "json_serialize", "json_typeof", "last_day", "len", "months_between", "nvl2",
     "pg_get_late_binding_view_cols", "regexp_replace", "regexp_substr", "replicate", "sha2", "strtol", "trunc",
-    "version",
+    "version", "any_value", "date_cmp", "date_part_year", "dexp", "dlog1", "dlog10", "next_day", "regexp_count",
+    "regexp_instr",
 })  # fmt: skip
 _CATALOGUE = frozenset({"pg_table_def"}) | frozenset(
     system_tables.VIEWS
@@ -27,6 +28,7 @@ WORDS = (
     | calls.WORDS
     | drivers.WORDS
     | super_calls.WORDS
+    | clauses.WORDS
     | {"sysdate", "top", "qualify", "duplicates"}
 )
 
@@ -35,6 +37,8 @@ def translate(tokens: list[Token]) -> str:
     """The statement with Redshift's own functions and clauses replaced."""
     tokens = partiql.rewrite(tokens)
     words = {t.word for t in tokens}
+    if words & clauses.WORDS:
+        tokens = clauses.translate(tokens)
     if words & (calls.WORDS | {"top"}):
         tokens = tokenize(join(calls.rewrite(tokens)))
     sql = join(drivers.catalogue_tables(drivers.apart(_navigation(_functions(list(tokens))))))

@@ -19,6 +19,7 @@ _FILES = (  # in this order
     "shims_catalogue.sql",
     "shims_history.sql",
     "shims_super.sql",
+    "shims_more.sql",
 )
 SCRIPT = "\n".join(files("redshift_gateway").joinpath(name).read_text() for name in _FILES)
 _VERSION = "Redshift gateway " + hashlib.sha256(SCRIPT.encode()).hexdigest()[:16]

@@ -17,6 +17,8 @@ AREAS: Final = {
     "unload": "UNLOAD to S3",
     "ddl": "Tables",
     "sql": "Queries and functions",
+    "functions": "Functions",
+    "statements": "Statements",
     "super": "SUPER and PartiQL",
     "catalogue": "System tables and views",
 }
