@@ -20,6 +20,7 @@ class Operands:
     def __init__(self, reading: Reading) -> None:
         """Nothing is read before it is asked for."""
         self._reading, self._word = reading, reading.word
+        self._starts = {c.end: c.start for c in reading.chains}
 
     def type(self, at: int) -> tuple[int, str]:
         """Where the type's name ends, and the type without its length."""
@@ -63,9 +64,9 @@ class Operands:
 
     def _primary(self, at: int) -> int:
         """Where a value ends that begins here, its casts and subscripts included."""
+        while self._word(at) in ("+", "-"):
+            at += 1
         token = self._reading.token(at)
-        if token.text in ("+", "-"):
-            return self._primary(at + 1)
         if token.text == "(":
             at = self._reading.closing(at) + 1
         elif token.kind in _NAMES:
@@ -86,12 +87,12 @@ class Operands:
 
     def operand_before(self, end: int) -> int:
         """Where the expression begins that ends before an operator. Raises GatewayError when that is not plain."""
-        start, chains = end - 1, {c.end: c.start for c in self._reading.chains}
+        start = end - 1
         if self._word(start) == ")":
             start = self.opening(start)
             start -= self._reading.token(start - 1).kind in _NAMES and self._word(start - 1) not in _BEFORE_EXPRESSION
         else:
-            start = chains.get(end, start)
+            start = self._starts.get(end, start)
         if self._word(start - 1) not in _BEFORE_EXPRESSION:
             raise not_supported("an expression compared with a SUPER value", CAST_HINT)
         return start

@@ -77,8 +77,8 @@ def rewrite(tokens: list[Token]) -> list[Token]:
         return tokens
     try:
         edits = _Edits(Reading(tokens))
-    except IndexError:
-        return tokens  # parentheses that are not balanced: PostgreSQL says so
+    except (IndexError, RecursionError):
+        return tokens  # parentheses that are not balanced, or too many: PostgreSQL says so
     return edits.done() if edits.any else tokens
 
 

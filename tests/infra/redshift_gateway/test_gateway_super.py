@@ -120,6 +120,13 @@ def test_no_statement_breaks_the_reading(words: list[str]) -> None:
         assert error.sqlstate in ("0A000", "42601")  # noqa: PT017
 
 
+def test_a_very_long_statement_is_read_in_time() -> None:
+    deep = "select t.a.b from t where t.a.b in (" * 2000 + ")" * 2000
+    assert rewrite(tokenize(deep))
+    signs = f"select 1 from t where t.a.b = {'- ' * 5000} 1 and t.a.b in ({', '.join(['1'] * 5000)})"
+    assert "super_of" in join(rewrite(tokenize(signs)))
+
+
 @given(st.sampled_from(["t", "u", "c"]), st.sampled_from(["id", "name", '"Q x"']), st.sampled_from(["", "s."]))
 def test_a_column_of_a_table_of_the_query_is_never_an_attribute(alias: str, column: str, schema: str) -> None:
     sql = f"select {alias}.{column} from {schema}orders {alias} where {alias}.{column} = '5' order by {alias}.{column}"
