@@ -109,6 +109,7 @@ def test_values_that_do_not_fit(checked: Rule, value: str, code: int) -> None:
         ("''Black''", "'Black'"),
         ("' '", " "),
         ("'It's'|x", "It's"),
+        ("'a'|'b'", "a"),
     ],
 )
 def test_removequotes(written: str, loaded: str) -> None:
