@@ -20,11 +20,11 @@ _PAIRS: Final = {  # a word, what follows it, and the name under which the two a
     "unpivot": (("(", "include", "exclude"), "UNPIVOT"),
 }  # fmt: skip
 _HINTS: Final = {"pivot": "An aggregate with CASE for each value does it.", "connect": "WITH RECURSIVE does it."}
-WORDS: Final = _FUNCTIONS | frozenset(_PAIRS) | {"minus", "respect", "plpythonu"}
+WORDS: Final = _FUNCTIONS | frozenset(_PAIRS) | {"minus", "respect", "plpythonu", "role"}
 
 
 def translate(tokens: list[Token]) -> list[Token]:
-    """The statement without RESPECT NULLS and MINUS. Raises GatewayError for what is refused."""
+    """The statement without RESPECT NULLS, MINUS and GRANT ROLE. Raises GatewayError for what is refused."""
     places = [n for n, t in enumerate(tokens) if t.kind is not Kind.SPACE]
     words = ["", *(tokens[n].word for n in places), ""]
     result = list(tokens)
@@ -33,9 +33,16 @@ def translate(tokens: list[Token]) -> list[Token]:
         _check(before, word, after)
         if word == "minus" and after in ("select", "(", "all", "with") and before not in ("", "select", ","):
             result[place] = Token(Kind.WORD, "except")
-        elif word == "respect" and after == "nulls" and before == ")":
-            result[place] = result[places[position]] = Token(Kind.SPACE, " ")
+        elif _is_needless(words[1], before, word, after):
+            result[place] = Token(Kind.SPACE, " ")
     return result
+
+
+def _is_needless(first: str, before: str, word: str, after: str) -> bool:
+    """Whether PostgreSQL does without the word: RESPECT NULLS is what it does, and it grants to roles only."""
+    if word == "role":
+        return first in ("grant", "revoke") and before in ("grant", "revoke", "to", "from")
+    return (word, after, before) == ("respect", "nulls", ")") or (word, before) == ("nulls", "respect")
 
 
 def _check(before: str, word: str, after: str) -> None:

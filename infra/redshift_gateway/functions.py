@@ -11,8 +11,8 @@ _SHIMS = frozenset({
     "json_array_length", "json_extract_array_element_text", "json_extract_path_text", "json_parse",
     "json_serialize", "json_typeof", "last_day", "len", "months_between", "nvl2",
     "pg_get_late_binding_view_cols", "regexp_replace", "regexp_substr", "replicate", "sha2", "strtol", "trunc",
-    "version", "any_value", "date_cmp", "date_part_year", "dexp", "dlog1", "dlog10", "next_day", "regexp_count",
-    "regexp_instr",
+    "version", "any_value", "date_cmp", "date_part_year", "date_trunc", "dexp", "dlog1", "dlog10", "next_day",
+    "regexp_count", "regexp_instr",
 })  # fmt: skip
 _CATALOGUE = frozenset({"pg_table_def"}) | frozenset(
     system_tables.VIEWS

@@ -17,11 +17,13 @@ _SHOWN: Final = (
     "tables", "columns", "schemas", "databases", "table", "view", "grants", "procedure", "procedures", "functions",
     "parameters", "constraints", "column",
 )  # fmt: skip
-WORDS: Final = frozenset({"show", "external", "datashare", "model", "library", "rls", "masking", "provider"})
+WORDS: Final = frozenset({"show", "cancel", "external", "datashare", "model", "library", "rls", "masking", "provider"})
 
 
 def check(words: list[str]) -> None:
     """Raises GatewayError for a statement that is refused, by its name. `words` are those of the statement."""
+    if words[0] == "cancel":
+        raise not_supported("CANCEL", "pg_cancel_backend(pid) does it.")
     if words[0] not in _VERBS:
         return
     if words[0] == "show" and words[1:2] and words[1] in _SHOWN and len(words) > 2:

@@ -82,3 +82,16 @@ return moment::date + 1 + (case
     when lower(name) in ('sa', 'sat', 'saturday') then 12
     else ('unknown day of the week ' || name)::int
 end - extract(dow from moment)::int) % 7;
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_DATE_TRUNC.html: of a DATE it is a TIMESTAMP, without a time zone.
+create or replace function redshift_gateway.date_trunc(part text, day date) returns timestamp immutable strict parallel safe
+return pg_catalog.date_trunc(part, day::timestamp);
+create or replace function redshift_gateway.date_trunc(part text, moment timestamp) returns timestamp
+immutable strict parallel safe
+return pg_catalog.date_trunc(part, moment);
+create or replace function redshift_gateway.date_trunc(part text, moment timestamptz) returns timestamptz
+stable strict parallel safe
+return pg_catalog.date_trunc(part, moment);
+create or replace function redshift_gateway.date_trunc(part text, span interval) returns interval
+immutable strict parallel safe
+return pg_catalog.date_trunc(part, span);
