@@ -1,4 +1,4 @@
-"""ORC files: read by Arrow a stripe at a time, matched with the table by position.
+"""ORC files: read by Arrow a batch at a time, also within a stripe, matched with the table by position.
 
 https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
 """
@@ -10,13 +10,13 @@ from redshift_gateway.source import Chunk, Source
 
 
 def chunks(source: Source) -> Iterator[Chunk]:
-    """The rows of the file, a batch at a time. Memory grows with the size of a stripe, which its writer chose."""
-    from pyarrow import orc  # few loads need it
+    """The rows of the file. A stripe is as large as its writer chose, so that it is not held whole."""
+    from pyarrow import dataset  # few loads need it
 
     with source.system.open_input_file(source.item.path) as content:
-        file = orc.ORCFile(content)
-        check_schema(source, file.schema)
-        for number in range(file.nstripes):
-            stripe = file.read_stripe(number)
-            for start in range(0, stripe.num_rows, ROWS):
-                yield Chunk(loaded(source, stripe.slice(start, ROWS)))
+        file = dataset.OrcFileFormat().make_fragment(content)
+        check_schema(source, file.physical_schema)
+        ahead = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+        for batch in file.scanner(batch_size=ROWS, **ahead).to_batches():
+            if batch.num_rows:
+                yield Chunk(loaded(source, batch))
