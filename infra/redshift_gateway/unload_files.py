@@ -42,7 +42,8 @@ class Files:
     def start(self) -> None:
         """Connects. Raises GatewayError when the place is not free."""
         with uploads.failures(self.statement.uri):
-            self._uploads = uploads.Uploads(uploads.client(self._s3, self.statement), self.statement.bucket)
+            s3, bucket = uploads.client(self._s3, self.statement), self.statement.bucket
+            self._uploads = uploads.Uploads(s3, bucket, encrypted=self.statement.encrypted)
             free = self.statement.allow_overwrite or self.statement.clean_path
             if not free and self._uploads.exists(self.statement.folder):
                 raise GatewayError(

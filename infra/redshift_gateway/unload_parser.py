@@ -96,6 +96,8 @@ def _option(unload: UnloadStatement, reader: Reader) -> UnloadStatement:
 
 
 def _option_with_value(unload: UnloadStatement, word: str, reader: Reader) -> UnloadStatement:
+    if word == "encrypted" and not reader.take("auto"):
+        return replace(unload, encrypted=True)
     if word not in _VALUES:
         raise not_supported(f"UNLOAD option {word.upper() or '(unreadable)'}")
     return replace(unload, **_VALUES[word](reader))

@@ -34,6 +34,7 @@ class UnloadStatement:
     verbose: bool = False
     allow_overwrite: bool = False
     clean_path: bool = False
+    encrypted: bool = False  # by S3, with keys of its own
     parallel: bool = True
     max_file_size: int = LARGEST_FILE
     row_group_size: int = 0  # nothing: ROW_GROUP

@@ -107,7 +107,7 @@ class Upload:
     def _send(self) -> None:
         s3, target = self.uploads.s3, {"Bucket": self.uploads.bucket, "Key": self.key}
         if not self.number:
-            self.number = s3.create_multipart_upload(**target)["UploadId"]
+            self.number = s3.create_multipart_upload(**target, **self.uploads.encryption)["UploadId"]
         part = len(self.parts) + 1
         sent = s3.upload_part(**target, UploadId=self.number, PartNumber=part, Body=bytes(self.body))
         self.parts.append({"PartNumber": part, "ETag": sent["ETag"]})
@@ -117,9 +117,10 @@ class Upload:
 class Uploads:
     """The objects of one statement."""
 
-    def __init__(self, s3: Any, bucket: str) -> None:
-        """Nothing is written yet."""
+    def __init__(self, s3: Any, bucket: str, *, encrypted: bool = False) -> None:
+        """Nothing is written yet. What is `encrypted` is so by S3, with its own keys (SSE-S3)."""
         self.s3, self.bucket = s3, bucket
+        self.encryption = {"ServerSideEncryption": "AES256"} if encrypted else {}
         self.objects: list[Upload] = []
         self.aborted = False
         self._kept = 0
@@ -149,8 +150,10 @@ class Uploads:
                 parts = {"Parts": upload.parts}
                 self.s3.complete_multipart_upload(**target, UploadId=upload.number, MultipartUpload=parts)
             else:
-                self.s3.put_object(**target, Body=bytes(upload.body))
+                self.s3.put_object(**target, Body=bytes(upload.body), **self.encryption)
             upload.number = ""
+            if self.encryption and self.encryption.keys() - self.s3.head_object(**target).keys():
+                raise GatewayError("UNLOAD with ENCRYPTED: the S3 endpoint does not encrypt objects", sqlstate="0A000")
 
     def abort(self) -> None:
         """Deletes what was written, visible or not."""

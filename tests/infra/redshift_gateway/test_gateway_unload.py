@@ -14,6 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import redshift_connector
+from pydantic import SecretStr
+from pytest_httpserver import HTTPServer
+
+from redshift_gateway import uploads
+from redshift_gateway.copy_statement import Credentials
+from redshift_gateway.errors import GatewayError
+from redshift_gateway.objects import S3Settings
+from redshift_gateway.unload_statement import UnloadStatement
 
 Get = Callable[[str], dict[str, bytes]]
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC).replace(tzinfo=None)
@@ -301,3 +309,27 @@ def test_what_fails_leaves_nothing(redshift: Any, place: Any, case: tuple[str, s
         client.rollback()
         assert client.execute("select 1").fetchone() == (1,)
     assert written() == {}
+
+
+def _keys(access: str, secret: str) -> Credentials:
+    return Credentials(SecretStr(access), SecretStr(secret))
+
+
+@pytest.mark.parametrize("rows", [1, 3_000_000])
+def test_encrypted_objects_are_so_in_s3(unload: Any, s3: Any, get: Get, rows: int) -> None:
+    (name,) = unload(f"select n from generate_series(1, {rows}) n", "encrypted parallel off", name=f"of-{rows}-")
+    (key,) = (key for key in get("unload/") if key.endswith(f"/{name}"))
+    client = uploads.client(
+        S3Settings(s3.endpoint), UnloadStatement("", s3.bucket, "", _keys(s3.access_key, s3.secret_key))
+    )
+    assert client.head_object(Bucket=s3.bucket, Key=key)["ServerSideEncryption"] == "AES256"
+
+
+def test_an_s3_that_does_not_encrypt_is_an_error(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/bucket/key").respond_with_data("", headers={"ETag": '"1"'})
+    statement = UnloadStatement("select 1", "bucket", "key", _keys("key", "secret"))
+    s3 = uploads.client(S3Settings(httpserver.url_for("")), statement)
+    encrypted = uploads.Uploads(s3, "bucket", encrypted=True)
+    encrypted.open("key").write(b"1")
+    with pytest.raises(GatewayError, match="does not encrypt"):
+        encrypted.commit()

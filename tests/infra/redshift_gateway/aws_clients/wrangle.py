@@ -76,12 +76,16 @@ for kind in ("parquet", "orc", "csv"):
     )
     answer[f"from {kind}"] = rows(f"select id, name from {schema}.from_{kind} order by id")
 
-for unload in (wr.redshift.unload, wr.redshift.unload_to_files):
-    try:
-        unload(f"select id from {schema}.typed", f"{lake}/out/", connection, boto3_session=session)
-    except redshift_connector.error.ProgrammingError as error:
-        answer[unload.__name__] = error.args[0]["M"]
-    connection.rollback()
+query = f"select id, name, amount from {schema}.typed where name = 'changed' order by id"
+back = wr.redshift.unload(query, f"{lake}/unloaded/", connection, boto3_session=session)
+answer["unloaded"] = [[None if pd.isna(value) else str(value) for value in row] for row in back.to_numpy()]
+answer["left of the unload"] = wr.s3.list_objects(f"{lake}/unloaded/", boto3_session=session)
+for kind in ("PARQUET", "CSV"):
+    out = f"{lake}/out/{kind}/"
+    more = {"unload_format": kind, "manifest": True, "partition_cols": ["id"]}
+    wr.redshift.unload_to_files(query, out, connection, boto3_session=session, **more)
+    paths = wr.s3.list_objects(out, boto3_session=session)
+    answer[f"files of {kind}"] = sorted(path.removeprefix(out) for path in paths)
 answer["table"] = len(wr.redshift.read_sql_table("typed", connection, schema=schema))
 connection.close()
 print(json.dumps(answer))
