@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import typer
 from pydantic import SecretStr
 
-from redshift_gateway import operation, postgres_url
 from redshift_gateway.log import Log, configure
-from redshift_gateway.objects import S3Settings
-from redshift_gateway.server import Gateway, Settings
+from redshift_gateway.s3.objects import S3Settings
+from redshift_gateway.server import operation, postgres_url
+from redshift_gateway.server.gateway import Gateway, Settings
 from redshift_gateway.tls import TlsSettings
 from redshift_gateway.wire import MAX_STATEMENT
 

@@ -16,8 +16,8 @@ from oldest_postgres import programs as oldest_programs
 from pyarrow import fs
 
 from embedded.engine import EngineError
-from redshift_gateway.objects import S3Settings
-from redshift_gateway.server import Gateway, Settings
+from redshift_gateway.s3.objects import S3Settings
+from redshift_gateway.server.gateway import Gateway, Settings
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redshift_gateway import dates, delimited, fixed_width, jsonpaths, pieces, records
-from redshift_gateway.columns import Column
-from redshift_gateway.copy_parser import parse_copy
-from redshift_gateway.copy_statement import CopyStatement
+from redshift_gateway.copy import delimited, fixed_width, jsonpaths, pieces, records
+from redshift_gateway.copy.columns import Column
+from redshift_gateway.copy.pieces import Piece
+from redshift_gateway.copy.rejects import BadValueError, Rejects
+from redshift_gateway.copy.source import Source
+from redshift_gateway.copy.values import Rule
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.lexer import tokenize
-from redshift_gateway.objects import S3Object
-from redshift_gateway.pieces import Piece
-from redshift_gateway.rejects import BadValueError, Rejects
-from redshift_gateway.source import Source
-from redshift_gateway.values import Rule
+from redshift_gateway.s3.objects import S3Object
+from redshift_gateway.statements import dates
+from redshift_gateway.statements.copy import CopyStatement
+from redshift_gateway.statements.copy_parser import parse_copy
+from redshift_gateway.statements.lexer import tokenize
 
 fuzzed = settings(deadline=None, max_examples=150)
 DECIMAL_8_2 = (8 << 16 | 2) + 4

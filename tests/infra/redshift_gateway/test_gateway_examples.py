@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from redshift_gateway.copy_parser import is_copy_from_location, parse_copy
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.lexer import join, tokenize
-from redshift_gateway.unload_parser import is_unload, parse_unload, with_escapes
+from redshift_gateway.statements.copy_parser import is_copy_from_location, parse_copy
+from redshift_gateway.statements.lexer import join, tokenize
+from redshift_gateway.statements.unload_parser import is_unload, parse_unload, with_escapes
 
 ROLE = "iam_role 'arn:aws:iam::0123456789012:role/MyRedshiftRole'"
 COPIES = [

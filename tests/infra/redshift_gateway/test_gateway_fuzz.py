@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from wire_fuzz import conversation, greeting, sql
 
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.translate import may_differ, translate
+from redshift_gateway.translation.translate import may_differ, translate
 from redshift_gateway.wire import decode
 
 SECONDS = float(os.environ.get("GATEWAY_FUZZ_SECONDS", "0"))

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from redshift_gateway.history import without_secrets
+from redshift_gateway.catalogue.history import without_secrets
 
 
 @pytest.mark.parametrize(

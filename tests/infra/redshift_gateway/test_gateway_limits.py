@@ -14,8 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from redshift_gateway import portals, server
-from redshift_gateway.server import Gateway
+from redshift_gateway.server import portals, server
+from redshift_gateway.server.gateway import Gateway
 
 STARTUP = struct.pack("!IIxx", 10, 80877103)
 

@@ -9,7 +9,7 @@ import pytest
 from test_gateway_behaviours import CASES, schema  # noqa: F401 - a fixture
 from test_gateway_behaviours import test_behaviour as check
 
-from redshift_gateway.subqueries import may_lack_names, named
+from redshift_gateway.translation.subqueries import may_lack_names, named
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ import pytest
 from typer.testing import CliRunner
 
 from redshift_gateway.__main__ import app
-from redshift_gateway.postgres_url import PostgresTls, SslMode, parse
-from redshift_gateway.server import Gateway
+from redshift_gateway.server.gateway import Gateway
+from redshift_gateway.server.postgres_url import PostgresTls, SslMode, parse
 from redshift_gateway.tls import TlsSettings, write_self_signed
 
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.lexer import join, tokenize
-from redshift_gateway.partiql import may_navigate, rewrite
-from redshift_gateway.translate import may_differ, translate
+from redshift_gateway.partiql.navigation import may_navigate, rewrite
+from redshift_gateway.statements.lexer import join, tokenize
+from redshift_gateway.translation.translate import may_differ, translate
 
 PLAIN = [
     "select t.id, t.name as n, c.city from orders t join customers as c on c.id = t.customer_id where c.city = 'x.y.z'",

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from redshift_gateway.system_tables import Origin, SystemTables, mentioned
+from redshift_gateway.catalogue.system_tables import Origin, SystemTables, mentioned
 
 
 def test_the_newest_rows_are_kept() -> None:

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.lexer import join, tokenize
-from redshift_gateway.translate import may_differ, translate
+from redshift_gateway.statements.lexer import join, tokenize
+from redshift_gateway.translation.translate import may_differ, translate
 
 KEYS = "credentials 'aws_access_key_id=AK;aws_secret_access_key=SK'"
 

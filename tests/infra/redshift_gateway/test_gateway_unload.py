@@ -17,11 +17,11 @@ import redshift_connector
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 
-from redshift_gateway import uploads
-from redshift_gateway.copy_statement import Credentials
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.objects import S3Settings
-from redshift_gateway.unload_statement import UnloadStatement
+from redshift_gateway.s3 import uploads
+from redshift_gateway.s3.objects import S3Settings
+from redshift_gateway.statements.copy import Credentials
+from redshift_gateway.statements.unload import UnloadStatement
 
 Get = Callable[[str], dict[str, bytes]]
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC).replace(tzinfo=None)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from redshift_gateway.postgres_url import PostgresTls, SslMode
+from redshift_gateway.server.postgres_url import PostgresTls, SslMode
 from redshift_gateway.tls import TlsSettings
 
 IS_ENCRYPTED = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"

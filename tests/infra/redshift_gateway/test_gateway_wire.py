@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redshift_gateway import wire
+from redshift_gateway.copy.expected import Expected
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.expected import Expected
 
 MESSAGES = st.lists(st.tuples(st.sampled_from(b"DdQPZ"), st.binary(max_size=40)), max_size=20)
 

@@ -1,0 +1,1 @@
+"""What system tables show of the gateway's own memory: load errors, history."""

@@ -1,0 +1,1 @@
+"""Files in S3, as the chunks that PostgreSQL's COPY takes. Knows no session."""

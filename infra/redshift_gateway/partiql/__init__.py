@@ -1,0 +1,1 @@
+"""SUPER navigated by dots and unnested in FROM, as statements of jsonb."""

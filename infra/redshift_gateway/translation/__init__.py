@@ -1,0 +1,1 @@
+"""Redshift's statements in PostgreSQL's SQL. Knows no connection."""
