@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from redshift_gateway.server import portals, server
+from redshift_gateway.server import gateway as gateways
+from redshift_gateway.server import portals
 from redshift_gateway.server.gateway import Gateway
 
 STARTUP = struct.pack("!IIxx", 10, 80877103)
@@ -59,7 +60,7 @@ def test_a_start_up_packet_that_is_too_long(narrow: Any) -> None:
 def test_connections_that_never_become_sessions(
     gateway_settings: Any, listening_gateway: Any, redshift: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_CONNECTING", 3)
+    monkeypatch.setattr(gateways, "_CONNECTING", 3)
     with listening_gateway(replace(gateway_settings, max_sessions=1)) as (gateway, port), ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5)) for _ in range(6)]
         assert [_is_closed(s) for s in silent] == [False] * 4 + [True] * 2
