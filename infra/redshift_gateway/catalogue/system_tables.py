@@ -16,18 +16,13 @@ from typing import Any, Final
 # The name that a statement may mention, and the memory that its view reads.
 VIEWS: Final[Mapping[str, str]] = {
     "stl_load_errors": "load_errors",
-    "stl_loaderror_detail": "load_errors",
     "sys_load_error_detail": "load_errors",
-    "stl_replacements": "replacements",
-    "sys_copy_replacements": "replacements",
     "stl_query": "queries",
     "stl_querytext": "queries",
     "svl_qlog": "queries",
     "svl_statementtext": "queries",
     "sys_query_history": "queries",
     "sys_query_text": "queries",
-    "stl_load_commits": "loads",
-    "sys_load_history": "loads",
 }
 KEPT: Final = 2_000  # rows of each memory, of all users together
 IDENTITY: Final = (
@@ -51,7 +46,6 @@ class SystemTables:
     def __init__(self, kept: int = KEPT) -> None:
         """Nothing is remembered yet."""
         self._rows = {name: deque[tuple[Origin, dict[str, Any]]](maxlen=kept) for name in set(VIEWS.values())}
-
         self._queries = count(1)
 
     def next_query(self) -> int:

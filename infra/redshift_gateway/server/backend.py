@@ -42,6 +42,7 @@ class Backend:
         self.postgres_version = 0  # the first number of it
         self.last_copy_count = 0
         self.last_copy_id = -1  # as pg_last_copy_id() says when there was none
+        self.last_unload_count = 0
         self.origin = Origin("", "")  # who the session is
         self.statements = Statements()  # what the client has running
         self.tables = SystemTables()  # what the gateway remembers, of all its sessions
@@ -219,6 +220,7 @@ class Backend:
         """Follows the rows of an UNLOAD; whether the message belongs to them."""
         if tag == wire.COPY_OUT:
             spool.begin()
+            self.last_unload_count = 0  # until it has ended well
         elif tag == wire.COMPLETE and spool.active:
             spool.end()
             self._tell(tag)

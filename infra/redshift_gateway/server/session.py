@@ -22,7 +22,7 @@ _LOOKED_AT = frozenset(
     {wire.QUERY, wire.PARSE, wire.SYNC, wire.FUNCTION_CALL, wire.TERMINATE, wire.COPY_DONE, wire.COPY_FAIL}
 )
 _LOOKED_AT_WITH_TRANSFERS = _LOOKED_AT | {wire.BIND, wire.EXECUTE, wire.CLOSE}
-_LAST_COPY = b"pg_last_copy_"
+_LAST = b"pg_last_"
 _MOST_LOOKS = 1000  # prepared statements of a session that are noted
 
 
@@ -111,11 +111,16 @@ class Session:
 
     async def _translated(self, sql: bytes) -> Translation:
         memories = system_tables.mentioned(sql)
-        if memories or _LAST_COPY in sql.lower():
-            await self._barrier()  # the COPY that it asks about must have ended
+        if memories or _LAST in sql.lower():
+            await self._barrier()  # the COPY or UNLOAD that it asks about must have ended
         await self._show(memories)
         started = time.perf_counter()
-        translation = translate(wire.decode(sql), self._backend.last_copy_count, self._backend.last_copy_id)
+        translation = translate(
+            wire.decode(sql),
+            self._backend.last_copy_count,
+            self._backend.last_copy_id,
+            self._backend.last_unload_count,
+        )
         if self._backend.postgres_version < subqueries.NAMED_SINCE:
             translation = subqueries.all_named(translation)
         self._metrics.translation_seconds.observe(time.perf_counter() - started)

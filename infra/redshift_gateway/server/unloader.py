@@ -59,6 +59,7 @@ class Unloader:
             error, rows = await self._write(unload.files(), request, tag)
             if rows is not None:
                 outcome = "written"
+                self._backend.last_unload_count = rows
                 self._backend.client.write(completion(rows))
             return error
         finally:

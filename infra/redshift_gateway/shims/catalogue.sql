@@ -71,3 +71,30 @@ create or replace function redshift_gateway.pg_get_expr(tree pg_node_tree, relat
 language sql as $$ select pg_catalog.pg_get_expr(tree, relation) $$;
 create or replace function redshift_gateway.pg_get_expr(tree pg_node_tree, relation oid, pretty boolean) returns text
 stable language sql as $$ select pg_catalog.pg_get_expr(tree, relation, pretty) $$;
+
+-- Whether SHOW can tell of a place: an error where it is another database's, or is not there.
+create or replace function redshift_gateway.shown(statement text, database text, schema text, relation text)
+returns boolean stable language plpgsql as $$
+begin
+    if database <> current_database() then
+        raise exception '% of another database than this session''s is not supported', statement using errcode = '0A000';
+    end if;
+    if pg_catalog.to_regnamespace(quote_ident(schema)) is null and schema is not null then
+        raise exception 'schema "%" does not exist', schema using errcode = '3F000';
+    end if;
+    if relation is not null and pg_catalog.to_regclass(quote_ident(schema) || '.' || quote_ident(relation)) is null then
+        raise exception 'relation "%.%" does not exist', schema, relation using errcode = '42P01';
+    end if;
+    return true;
+end
+$$;
+
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_VIEW.html
+create or replace function redshift_gateway.show_view(view regclass) returns text stable language plpgsql as $$
+begin
+    if not exists (select 1 from pg_catalog.pg_class where oid = view and relkind in ('v', 'm')) then
+        raise exception '"%" is not a view', view using errcode = '42809';
+    end if;
+    return pg_catalog.pg_get_viewdef(view);
+end
+$$;

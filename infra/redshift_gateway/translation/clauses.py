@@ -12,7 +12,7 @@ from redshift_gateway.statements.lexer import Kind, Token
 _FUNCTIONS: Final = frozenset({
     "checksum", "crc32", "difference", "farmfingerprint64", "fnv_hash", "from_hex", "from_varbyte", "func_sha1", "hll",
     "hll_cardinality", "hll_combine", "hll_combine_sketches", "hll_create_sketch", "murmur3_32_hash",
-    "pg_last_query_id", "pg_last_unload_count", "pg_last_unload_id", "sha", "sha1", "soundex", "text_to_int_alt",
+    "pg_last_query_id", "pg_last_unload_id", "sha", "sha1", "soundex", "text_to_int_alt",
     "text_to_numeric_alt", "to_varbyte",
 })  # fmt: skip
 _PAIRS: Final = {  # a word, what follows it, and the name under which the two are refused

@@ -26,7 +26,7 @@ def check(words: list[str]) -> None:
         raise not_supported("CANCEL", "pg_cancel_backend(pid) does it.")
     if words[0] not in _VERBS:
         return
-    if words[0] == "show" and words[1:2] and words[1] in _SHOWN and len(words) > 2:
+    if words[0] == "show" and words[1:2] and words[1] in _SHOWN and (len(words) > 2 or words[1] == "databases"):
         raise not_supported(f"SHOW {words[1].upper()}", "svv_all_tables and svv_all_columns list what there is.")
     rest = words[3:] if words[1:3] == ["or", "replace"] else words[1:]
     for thing in _THINGS:

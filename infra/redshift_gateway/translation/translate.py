@@ -10,11 +10,11 @@ from redshift_gateway.statements.copy_parser import is_copy_from_location, parse
 from redshift_gateway.statements.lexer import Kind, Token, quote_name, significant, statements, tokenize
 from redshift_gateway.statements.unload import UnloadStatement
 from redshift_gateway.statements.unload_parser import is_unload, parse_unload, with_escapes
-from redshift_gateway.translation import alter, ddl, functions, maintenance, merge, parameters, refused
+from redshift_gateway.translation import alter, ddl, functions, maintenance, merge, parameters, refused, show
 
 # Words that may need translation: one pass of the regex engine over a statement that has none of them is all it costs.
 _MAY_DIFFER = re.compile(
-    rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|pg_last_copy_count|pg_last_copy_id|"
+    rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|pg_last_copy_count|pg_last_copy_id|pg_last_unload_count|"
     + b"|".join(
         w.encode()
         for w in sorted(
@@ -32,6 +32,7 @@ _DEFINITIONS = (
 )  # fmt: skip
 _LAST_COUNT = re.compile(r"\bpg_last_copy_count\s*\(\s*\)", re.IGNORECASE)
 _LAST_ID = re.compile(r"\bpg_last_copy_id\s*\(\s*\)", re.IGNORECASE)
+_LAST_UNLOADED = re.compile(r"\bpg_last_unload_count\s*\(\s*\)", re.IGNORECASE)
 _FROM_STDIN = re.compile(r"\s*copy\b.*\bstdin\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -59,10 +60,11 @@ def may_differ(sql: bytes) -> bool:
     return _MAY_DIFFER.search(sql) is not None or navigation.may_navigate(sql)
 
 
-def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1) -> Translation:
+def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1, last_unload_count: int = 0) -> Translation:
     """The statements of `sql` for PostgreSQL. Raises GatewayError for what the gateway refuses.
 
-    `last_copy_count` is what pg_last_copy_count() answers in this session, `last_copy_id` what pg_last_copy_id() does.
+    `last_copy_count` is what pg_last_copy_count() answers in this session, `last_copy_id` what pg_last_copy_id() does,
+    `last_unload_count` what pg_last_unload_count() does.
     """
     translated: list[str] = []
     copies: dict[int, CopyStatement] = {}
@@ -76,6 +78,7 @@ def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1) -> Tra
             translated.append("")
         else:
             answered = _LAST_COUNT.sub(str(last_copy_count), _statement(statement))
+            answered = _LAST_UNLOADED.sub(f"{last_unload_count}::bigint", answered)
             translated.append(_LAST_ID.sub(str(last_copy_id), answered))
     if (copies or unloads) and any(_FROM_STDIN.match(s) for s in translated):
         raise not_supported("COPY FROM STDIN and COPY or UNLOAD with S3 in one query string")
@@ -84,6 +87,8 @@ def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1) -> Tra
 
 def _statement(tokens: list[Token]) -> str:
     words = [t.word for t in significant(tokens)]
+    if words[0] == "show" and (shown := show.translate(tokens)):
+        return shown
     refused.check(words)
     if words[:2] == ["alter", "table"] and (altered := alter.translate(tokens)):
         return altered

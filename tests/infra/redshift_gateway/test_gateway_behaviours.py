@@ -25,14 +25,14 @@ def schema(connection: psycopg.Connection) -> Iterator[str]:
 def test_behaviour(
     connection: psycopg.Connection, schema: str, put: Any, s3: Any, credentials: str, behaviour: Behaviour
 ) -> None:
-    url = f"s3://{s3.bucket}/behaviours/{schema}"
+    url, database = f"s3://{s3.bucket}/behaviours/{schema}", connection.info.dbname
     for key, content in behaviour.objects.items():
         put(
             f"behaviours/{schema}/{key}", content.replace("{s3}", url).encode() if isinstance(content, str) else content
         )
 
     def run(sql: str) -> Any:
-        return connection.execute(sql.format(s3=url, credentials=credentials, schema=schema))
+        return connection.execute(sql.format(s3=url, credentials=credentials, schema=schema, database=database))
 
     for statement in _statements(behaviour.setup):
         run(statement)
@@ -48,7 +48,11 @@ def test_behaviour(
         result = run(statement)
     if behaviour.check:
         result = run(behaviour.check)
-    assert _texts(result.fetchall()) == _texts(behaviour.gives or [])
+    expected = [
+        [v and v.replace("{schema}", schema).replace("{database}", database) for v in row]
+        for row in _texts(behaviour.gives or [])
+    ]
+    assert _texts(result.fetchall()) == expected
 
 
 def _statements(script: str) -> list[str]:

@@ -136,3 +136,21 @@ def test_memory_does_not_grow_with_the_result(redshift: Any, s3: Any, credential
                     time.sleep(0.01)
                 unload.result()
     assert peak - before < 100 << 20
+
+
+def test_the_last_count_is_none_after_a_failure_and_stays_after_a_refusal(
+    connection: psycopg.Connection, s3: Any, credentials: str
+) -> None:
+    def count() -> Any:
+        return connection.execute("select pg_last_unload_count()").fetchone()[0]
+
+    to = f"s3://{s3.bucket}/last_count"
+    assert count() == 0
+    connection.execute(f"unload ('select 1 union all select 2') to '{to}/a_' {credentials}")
+    assert count() == 2
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        connection.execute(f"unload ('select * from nowhere') to '{to}/b_' {credentials}")
+    assert count() == 2
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        connection.execute(f"unload ('select 1 / (3 - i) from generate_series(1, 5) i') to '{to}/c_' {credentials}")
+    assert count() == 0
