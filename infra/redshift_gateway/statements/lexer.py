@@ -35,10 +35,10 @@ class Token:
 
 
 _TOKEN = re.compile(
-    r"""(?P<space>(?:\s|--[^\n]*)+)
+    r"""(?P<space>(?:\s|--[^\n\r]*)+)
       | (?P<comment>/\*)
       | (?P<string>(?:[eE]'(?:[^'\\]|\\.|'')*' | [uU]&'(?:[^']|'')*' | [xXbBnN]?'(?:[^']|'')*'))
-      | (?P<dollar>\$(?P<tag>[A-Za-z_\x80-\U0010ffff]*)\$)
+      | (?P<dollar>\$(?P<tag>(?:[A-Za-z_\x80-\U0010ffff]\w*)?)\$)
       | (?P<quoted>(?:[uU]&)?"(?:[^"]|"")*")
       | (?P<temp>\#[A-Za-z_\x80-\U0010ffff][\w$]*)
       | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$]*)

@@ -23,6 +23,8 @@ _CATALOGUE = frozenset({"pg_table_def"}) | frozenset(
 _RENAMED = {"nvl": "coalesce"}
 # The names that Redshift gives their columns are those of the functions here.
 _COLUMN_NAMES = {"dateadd": "date_add", "datediff": "date_diff", "date_part": "pgdate_part"}
+# After these a name is one's own, whatever parenthesis follows: INSERT INTO version (id).
+_NAMING = frozenset({"into", "table", "references", "function", "with", "exists", "copy", "execute", "as"})
 _DATE_PARTS = frozenset({"dateadd", "datediff", "date_part"})
 WORDS = (
     _SHIMS
@@ -55,7 +57,8 @@ def _functions(tokens: list[Token]) -> list[Token]:
     for position, token in enumerate(tokens):
         called = _next_text(tokens, position) == "("
         qualified = bool(result) and result[-1].text == "."
-        result.append(_word(token, called, qualified, result))
+        own = (called or token.word == "sysdate") and _names(result)
+        result.append(token if own else _word(token, called, qualified, result))
         if called and token.word in _DATE_PARTS:
             _quote_date_part(tokens, position)
     return result
@@ -74,6 +77,11 @@ def _navigation(tokens: list[Token]) -> list[Token]:
             token = Token(Kind.OTHER, "]")  # noqa: PLW2901
         result.append(token)
     return result
+
+
+def _names(before: list[Token]) -> bool:
+    """Whether what follows is a name that the statement gives, or a table's."""
+    return next((t.word for t in reversed(before) if t.kind is not Kind.SPACE), "") in _NAMING
 
 
 def _word(token: Token, called: bool, qualified: bool, before: list[Token]) -> Token:

@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from redshift_gateway.errors import not_supported
 from redshift_gateway.partiql import navigation
 from redshift_gateway.statements.copy import CopyStatement
 from redshift_gateway.statements.copy_parser import is_copy_from_location, parse_copy
-from redshift_gateway.statements.lexer import Kind, Token, quote_name, significant, statements, tokenize
+from redshift_gateway.statements.lexer import Kind, Token, join, quote_name, significant, statements, tokenize
 from redshift_gateway.statements.unload import UnloadStatement
 from redshift_gateway.statements.unload_parser import is_unload, parse_unload, with_escapes
 from redshift_gateway.translation import alter, ddl, functions, maintenance, merge, parameters, refused, show
@@ -77,12 +78,24 @@ def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1, last_u
             unloads[position] = parse_unload(statement, _statement)
             translated.append("")
         else:
-            answered = _LAST_COUNT.sub(str(last_copy_count), _statement(statement))
-            answered = _LAST_UNLOADED.sub(f"{last_unload_count}::bigint", answered)
-            translated.append(_LAST_ID.sub(str(last_copy_id), answered))
+            answers = {_LAST_COUNT: f"{last_copy_count}", _LAST_UNLOADED: f"{last_unload_count}::bigint"}
+            translated.append(_answered(_statement(statement), answers | {_LAST_ID: f"({last_copy_id})"}))
     if (copies or unloads) and any(_FROM_STDIN.match(s) for s in translated):
         raise not_supported("COPY FROM STDIN and COPY or UNLOAD with S3 in one query string")
     return Translation(translated, copies, unloads)
+
+
+def _answered(sql: str, answers: dict[re.Pattern[str], str]) -> str:
+    """The statement with the session's own answers, which stand in no literal, quoted name or comment."""
+    if "pg_last_" not in sql.lower():
+        return sql
+    result = ""
+    for kept, tokens in groupby(tokenize(sql), lambda t: t.text[:1] in "'$\"/-" or t.kind is Kind.STRING):
+        piece = join(list(tokens))
+        for call, answer in () if kept else answers.items():
+            piece = call.sub(answer, piece)
+        result += piece
+    return result
 
 
 def _statement(tokens: list[Token]) -> str:

@@ -173,3 +173,28 @@ def test_what_a_table_attribute_says_is_kept_by_the_statement_that_creates_the_t
 def test_what_of_a_definition_is_refused(sql: str, says: str) -> None:
     with pytest.raises(GatewayError, match=says):
         translate(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "insert into version (id) values (1)",
+        "create table version (id int, len int)",
+        "create table t (v int references version (id))",
+        "with version (a) as (select 1) select a from version",
+        "drop function len(text)",
+        "select 1 as sysdate",
+        "select $q1$ getdate() ; len('x') $q1$",
+    ],
+)
+def test_a_name_or_a_tagged_text_is_not_taken_for_a_function(sql: str) -> None:
+    assert translate(sql).statements == [sql]
+
+
+def test_a_comment_ends_at_a_carriage_return() -> None:
+    assert translate("select 1 -- x\r, getdate()").statements == ["select 1 -- x\r, redshift_gateway.getdate()"]
+
+
+def test_an_answer_of_the_session_makes_no_comment_and_changes_no_literal() -> None:
+    assert translate("select 5-pg_last_copy_id()").statements == ["select 5-(-1)"]
+    assert translate("select 'pg_last_copy_id()'").statements == ["select 'pg_last_copy_id()'"]
