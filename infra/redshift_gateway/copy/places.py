@@ -42,6 +42,11 @@ class Places:
             _, oldest = self._recent.popleft()
             self._bytes -= len(oldest.data) + len(oldest.raw)
 
+    def forget(self) -> None:
+        """The load has ended. Its statement may stay prepared, and its session's memory unclaimed for long."""
+        self._starts, self._chunks, self._bytes = [], [], 0
+        self._recent.clear()
+
     def find(self, line: int) -> Place | None:
         """Where a line of the stream came from."""
         index = bisect_right(self._starts, line) - 1

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import fs
 from pydantic import SecretStr
 
-from redshift_gateway.errors import GatewayError
+from redshift_gateway.errors import GatewayError, not_supported
 from redshift_gateway.statements.copy import NOTHING, CopyStatement, Credentials
 
 ATTEMPTS = 3
@@ -80,6 +80,8 @@ def find(system: Any, statement: CopyStatement) -> list[S3Object]:
         found = _from_manifest(system, statement) if statement.has("manifest") else _with_prefix(system, statement)
     except OSError as error:
         raise read_failed(statement.uri, error) from None
+    except pa.ArrowInvalid:  # a folder without a name, as in a//b, is no path to Arrow
+        raise not_supported(f"COPY from a key such as {statement.uri}") from None
     if statement.format.columnar:  # writers leave markers such as _SUCCESS beside their Parquet files
         found = [o for o in found if not o.path.rpartition("/")[2].startswith(("_", "."))]
     if not found:
@@ -137,6 +139,8 @@ def read_whole(system: Any, uri: str) -> bytes:
             return bytes(stream.read(_SMALL))
     except OSError as error:
         raise read_failed(uri, error) from None
+    except pa.ArrowInvalid:
+        raise not_supported(f"COPY with a file such as {uri}") from None
 
 
 def open_stream(system: Any, item: S3Object, compression: str | None) -> Any:

@@ -204,8 +204,9 @@ class Backend:
         return frame
 
     def _remember(self, load: Load) -> None:
-        """The rows that the load has not taken go to stl_load_errors."""
+        """The rows that the load has not taken go to stl_load_errors. It has ended."""
         self.last_copy_id = load.query
+        load.places.forget()
         (session,) = struct.unpack("!I", self.key[:4]) if len(self.key) >= 4 else (0,)
         whole = {
             "tbl": next((c.table for c in load.columns if c.table), 0),

@@ -53,6 +53,9 @@ class Feeder:
             outcome = "sent"
         except GatewayError as error:
             self._fail(error)
+        except ConnectionResetError:
+            load.places.forget()
+            raise
         finally:
             self._done(load, outcome, time.monotonic() - started)
 

@@ -1,6 +1,8 @@
 """What a client may ask for is bounded, and stopping is orderly."""
 
 import asyncio
+import contextlib
+import gc
 import os
 import socket
 import struct
@@ -14,6 +16,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from redshift_gateway.copy.load import Load
+from redshift_gateway.copy.source import Chunk
 from redshift_gateway.server import gateway as gateways
 from redshift_gateway.server import portals
 from redshift_gateway.server.gateway import Gateway
@@ -97,6 +101,18 @@ def test_prepared_copies_are_bounded(redshift: Any, credentials: str, monkeypatc
         while b"more than 20" not in answer and (piece := raw.recv(1 << 16)):
             answer += piece
     assert b"more than 20" in answer
+
+
+@pytest.mark.parametrize("value", ["1", "x"])
+def test_a_prepared_copy_keeps_no_rows(redshift: Any, put: Any, credentials: str, value: str) -> None:
+    url = put(f"limits/{value}.csv", f"{value}\n".encode())
+    with redshift.connect(autocommit=True) as client:
+        client.execute("create temp table kept (n int)")
+        with contextlib.suppress(psycopg.Error):
+            client.execute(f"copy kept from '{url}' {credentials} csv", prepare=True)
+        gc.collect()
+        assert [load.places for load in gc.get_objects() if isinstance(load, Load)]
+        assert not [chunk for chunk in gc.get_objects() if isinstance(chunk, Chunk)]
 
 
 def _duplicate(client: psycopg.Connection) -> int:
