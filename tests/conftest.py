@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from embedded.home import Home
@@ -22,6 +23,10 @@ from embedded.ports import choose
 from embedded.postgres import Postgres
 from embedded.s3 import S3, TWIN
 from embedded.service import Service
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 
 @dataclass(frozen=True)
