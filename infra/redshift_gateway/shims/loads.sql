@@ -1,5 +1,5 @@
 -- What the gateway remembers of loads: each view reads the rows that the session was given (system_tables.py).
--- Grain: one rejected row of a load. Engine: PostgreSQL 15 or newer. Installed with shims.sql.
+-- Grain: one rejected row of a load. Engine: PostgreSQL 15 or newer. Installed with base.sql.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOAD_ERRORS.html
 create or replace view redshift_gateway.stl_load_errors as
 select

@@ -7,7 +7,7 @@ from redshift_gateway.statements.lexer import Kind, Token, identifier, join, lit
 from redshift_gateway.translation import calls, clauses, column_types, drivers, qualify
 
 SCHEMA = "redshift_gateway"
-# Functions that `shims.sql` defines: their calls are given its schema.
+# Functions that `shims/` defines: their calls are given its schema.
 _SHIMS = frozenset({
     "add_months", "can_json_parse", "charindex", "convert_timezone", "date_part", "dateadd", "datediff",
     "get_array_length", "getdate", "is_array", "is_object", "is_scalar", "is_valid_json", "is_valid_json_array",
@@ -17,9 +17,12 @@ _SHIMS = frozenset({
     "version", "any_value", "date_cmp", "date_part_year", "date_trunc", "dexp", "dlog1", "dlog10", "next_day",
     "regexp_count", "regexp_instr",
 })  # fmt: skip
-_CATALOGUE = frozenset({"pg_table_def"}) | frozenset(
-    system_tables.VIEWS
-)  # views, beside all whose names begin so: svv_
+# Views that `shims/` defines. Any other name is PostgreSQL's to know: somebody's own, or nobody's.
+_CATALOGUE = frozenset(system_tables.VIEWS) | frozenset({
+    "pg_table_def", "svv_all_columns", "svv_all_schemas", "svv_all_tables", "svv_columns", "svv_external_columns",
+    "svv_external_schemas", "svv_external_tables", "svv_mv_info", "svv_redshift_columns", "svv_redshift_schemas",
+    "svv_redshift_tables", "svv_relation_privileges", "svv_table_info", "svv_tables",
+})  # fmt: skip
 _RENAMED = {"nvl": "coalesce"}
 # The names that Redshift gives their columns are those of the functions here.
 _COLUMN_NAMES = {"dateadd": "date_add", "datediff": "date_diff", "date_part": "pgdate_part"}
@@ -94,7 +97,7 @@ def _word(token: Token, called: bool, qualified: bool, before: list[Token]) -> T
         return column_types.sized(token, "", "")
     if word == "sysdate" and not called and not qualified:
         return Token(Kind.WORD, f"{SCHEMA}.sysdate()")
-    if (word.startswith("svv_") or word in _CATALOGUE) and (not qualified or _drop_catalog(before)):
+    if word in _CATALOGUE and (not qualified or _drop_catalog(before)):
         return Token(Kind.WORD, f"{SCHEMA}.{word}")
     if token.kind is Kind.STRING and any(t.word == "has_table_privilege" for t in before[-8:]):
         return _privilege_of(token)
@@ -117,8 +120,7 @@ def _is_cast(before: list[Token]) -> bool:
 def _privilege_of(token: Token) -> Token:
     """A view's name in quotes, as has_table_privilege takes it."""
     name = literal(token).lower().removeprefix("pg_catalog.")
-    known = name.startswith("svv_") or name in _CATALOGUE
-    return Token(Kind.STRING, quote_literal(f"{SCHEMA}.{name}")) if known else token
+    return Token(Kind.STRING, quote_literal(f"{SCHEMA}.{name}")) if name in _CATALOGUE else token
 
 
 def _drop_catalog(before: list[Token]) -> bool:

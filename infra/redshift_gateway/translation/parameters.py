@@ -24,8 +24,9 @@ _AS_IT_IS: Final = {
     "json_parse_dedup_attributes": "on", "json_parse_truncate_strings": "off",
     "enable_case_sensitive_super_attribute": "off",
 }  # fmt: skip
+_PARSED_SO: Final = {"standard_conforming_strings": "on"}  # PostgreSQL's own: the gateway reads texts so
 _VALUES: Final = {"true": "on", "on": "on", "1": "on", "false": "off", "off": "off", "0": "off", "default": "off"}
-WORDS: Final = frozenset(_WITHOUT_EFFECT) | frozenset(_AS_IT_IS)
+WORDS: Final = frozenset(_WITHOUT_EFFECT) | frozenset(_AS_IT_IS) | frozenset(_PARSED_SO)
 
 
 def translate(tokens: list[Token]) -> str:
@@ -35,19 +36,22 @@ def translate(tokens: list[Token]) -> str:
     name = found[place].word if found[place:] else ""
     if found[0].word not in ("set", "show", "reset") or name not in WORDS:
         return ""
+    if found[0].word == "set" and name in _AS_IT_IS | _PARSED_SO:
+        _check(name, found[-1])
+    if name in _PARSED_SO:
+        return ""
     if found[0].word == "show":
         default = quote_literal((_WITHOUT_EFFECT | _AS_IT_IS)[name])
         current = (
             f"nullif(pg_catalog.current_setting('{_PREFIX}.{name}', true), '')" if name in _WITHOUT_EFFECT else "null"
         )
         return f"select coalesce({current}, {default})::pg_catalog.varchar as {name}"
-    if found[0].word == "set" and name in _AS_IT_IS:
-        _check(name, found[-1])
     at = next(n for n, token in enumerate(tokens) if token is found[place])
     return join([*tokens[:at], Token(Kind.WORD, f"{_PREFIX}.{name}"), *tokens[at + 1 :]])
 
 
 def _check(name: str, value: Token) -> None:
     said = (literal(value) if value.kind is Kind.STRING else value.text).lower()
-    if _VALUES.get(said) != _AS_IT_IS[name]:
-        raise not_supported(f"{name} with another value than {_AS_IT_IS[name]}")
+    needed = (_AS_IT_IS | _PARSED_SO)[name]
+    if _VALUES.get(said) != needed:
+        raise not_supported(f"{name} with another value than {needed}")

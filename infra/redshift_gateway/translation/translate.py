@@ -24,7 +24,7 @@ _MAY_DIFFER = re.compile(
     )
     + rb"|create\s+(?:local\s+)?(?:temp\w*\s+)?table|alter\s+table|auto\s+refresh"
     rb"|as\s+(?:numeric|dec|decimal)(?=\s*\)))\b"
-    rb"|\bsvv_|\]\.|\(\s*max\s*\)|::\s*(?:numeric|dec|decimal)\b(?!\s*\()",
+    rb"|\]\.|\(\s*max\s*\)|::\s*(?:numeric|dec|decimal)\b(?!\s*\()",
     re.IGNORECASE,
 )
 _DEFINITIONS = (

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from redshift_gateway.catalogue.system_tables import Origin, SystemTables, mentioned
+from redshift_gateway.translation import functions
 
 
 def test_the_newest_rows_are_kept() -> None:
@@ -39,3 +40,10 @@ def test_the_views_are_there_and_empty(connection: Any) -> None:
             if "stl" in view
             else f"select count(*) from {view} where file_name like 'no such%'"
         ).fetchone() == (0,)
+
+
+def test_every_view_of_redshifts_name_is_known_to_the_translator(connection: Any) -> None:
+    found = connection.execute("select viewname from pg_views where schemaname = 'redshift_gateway'").fetchall()
+    views = {name for (name,) in found if name.startswith(("svv_", "svl_", "stl_", "sys_"))}
+    assert views
+    assert views == functions._CATALOGUE - {"pg_table_def"}

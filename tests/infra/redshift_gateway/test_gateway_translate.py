@@ -198,3 +198,14 @@ def test_a_comment_ends_at_a_carriage_return() -> None:
 def test_an_answer_of_the_session_makes_no_comment_and_changes_no_literal() -> None:
     assert translate("select 5-pg_last_copy_id()").statements == ["select 5-(-1)"]
     assert translate("select 'pg_last_copy_id()'").statements == ["select 'pg_last_copy_id()'"]
+
+
+@pytest.mark.parametrize("sql", ["create table svv_mine (a int)", "alter table s.svv_mine rename to svv_own"])
+def test_a_table_of_ones_own_is_not_moved_for_its_name(sql: str) -> None:
+    assert translate(sql).statements == [sql]
+
+
+def test_texts_are_read_by_the_standard_rule_or_not_at_all() -> None:
+    assert translate("set standard_conforming_strings = on").statements == ["set standard_conforming_strings = on"]
+    with pytest.raises(GatewayError, match="standard_conforming_strings"):
+        translate("set session standard_conforming_strings to off")
