@@ -85,7 +85,6 @@ def _tasks(tasks: list[dict[str, Any]]) -> Table:
 
 def _explain(answer: Declaration, judgement: Judgement) -> None:
     """Print what differs where a proof failed, and say of a counterexample that it was meant to."""
-
     for one in judgement.evidence:
         if not one.holds and one.difference:
             console.print(f"{one.proof}:", one.difference, markup=False, highlight=False)
