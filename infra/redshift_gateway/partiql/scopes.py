@@ -171,15 +171,21 @@ class Reading:
         if self.word(at) == "with" and self.word(at + 1) == "ordinality":
             at += 2
         named = self.word(at) == "as"
-        if self.token(at + named).kind in _NAMES and (named or self.word(at) not in _NO_ALIAS):
+        free = self.word(at) not in _NO_ALIAS or (self.word(at) == "at" and not self._indexed(at))
+        if self.token(at + named).kind in _NAMES and (named or free):
             alias, at = identifier(self.token(at + named)), at + named + 1
-        if chain is not None and self.word(at) == "at" and self.token(at + 1).kind in _NAMES:
+        if chain is not None and self._indexed(at):
             index, at = identifier(self.token(at + 1)), at + 2
         self._note(frame, at, chain, alias, index)
         if self.word(at) == "(" and alias:
             self._frames.append(_Frame(None, None, clause=""))
             return at + 1
         return at
+
+    def _indexed(self, at: int) -> bool:
+        """Whether `at i` stands here, and not an alias of that name, as in `pg_attribute at ON ...`."""
+        following = self.token(at + 1)
+        return self.word(at) == "at" and following.kind in _NAMES and following.word not in _NO_ALIAS
 
     def _note(self, frame: _Frame, end: int, chain: Chain | None, alias: str, index: str) -> None:
         unpivot, frame.unpivot = frame.unpivot, None

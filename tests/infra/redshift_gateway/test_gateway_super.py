@@ -38,6 +38,8 @@ PLAIN = [
     "select max(t.a) filter (where t.b) from t union all select u.a from u order by 1",
     "select s.t.id, s.t.a from s.t where s.t.id = 1",
     "select * from t, lateral (select u.a from u where u.id = t.id) as l where l.a = 1",
+    "select at.attname from pg_class c left join pg_attribute at on (at.attrelid = c.oid) where at.attnum > 0",
+    "select at.a from s.t at, u where at.b = u.b",
 ]
 
 

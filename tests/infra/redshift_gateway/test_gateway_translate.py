@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embedded.postgres import binaries
 from redshift_gateway.errors import GatewayError
-from redshift_gateway.statements.lexer import join, tokenize
+from redshift_gateway.statements.lexer import join, statements, tokenize
 from redshift_gateway.translation.translate import may_differ, translate
 
 KEYS = "credentials 'aws_access_key_id=AK;aws_secret_access_key=SK'"
@@ -209,3 +210,11 @@ def test_texts_are_read_by_the_standard_rule_or_not_at_all() -> None:
     assert translate("set standard_conforming_strings = on").statements == ["set standard_conforming_strings = on"]
     with pytest.raises(GatewayError, match="standard_conforming_strings"):
         translate("set session standard_conforming_strings to off")
+
+
+@pytest.mark.parametrize("name", ["information_schema.sql", "system_views.sql"])
+def test_postgresqls_own_views_are_refused_nowhere(name: str) -> None:
+    found = statements(tokenize((binaries().parent / "share" / name).read_text()))
+    assert len(found) > 50
+    for tokens in found:
+        assert translate(join(tokens)).statements
