@@ -94,13 +94,13 @@ def totals(rows: list[dict[str, Any]], net: bool = False) -> list[Any]:
 
 def lacking(table: str) -> list[str]:
     """What a lake needs beside the files, and this table does not have."""
-    from pyiceberg.exceptions import NoSuchTableError
-
-    try:
-        found = lake_tables.iceberg_catalog().load_table(table)
-    except NoSuchTableError:
-        return ["catalogue", "schema", "owner"]
-    known = {"schema": found.schema().fields, "owner": found.properties.get("owner")}
+    catalog = lake_tables.iceberg_catalog()
+    found = catalog.load_table(table) if catalog.table_exists(table) else None
+    known = {
+        "catalogue": found is not None,
+        "schema": found is not None and found.schema().fields,
+        "owner": found is not None and found.properties.get("owner"),
+    }
     return [name for name, has in known.items() if not has]
 
 
