@@ -10,7 +10,8 @@ demo: .venv/installed ## start the platform, run the main job with faults for th
 	answers demo
 
 test: .venv/installed ## run every test, on real services
-	pytest
+	pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --ignore=tests/e2e; units=$$?; \
+	pytest tests/e2e && exit $$units
 
 up: .venv/installed ## start the platform and wait until it answers
 	answers up
