@@ -12,7 +12,7 @@ from redshift_gateway.partiql import calls as super_calls
 from redshift_gateway.partiql.chains import Chain, Unnested
 from redshift_gateway.partiql.scopes import Reading
 from redshift_gateway.partiql.values import Value, Values
-from redshift_gateway.statements.lexer import Kind, Token, join, quote_literal, quote_name, tokenize
+from redshift_gateway.statements.lexer import Kind, Token, join, quote_literal, quote_name, significant, tokenize
 
 _DOTTED = re.compile(rb'[\w"\x80-\xff\]]\s*\.\s*[A-Za-z_"\x80-\xff]|\]\s*::|\[\s*-|\barray\s*\(', re.IGNORECASE)
 _ARRAY = re.compile(rb"\barray\s*\((?!\s*(?:select|with|values|\())", re.IGNORECASE)
@@ -73,7 +73,8 @@ def _parts(name: bytes) -> list[bytes]:
 def rewrite(tokens: list[Token]) -> list[Token]:
     """The statement with SUPER values navigated as PostgreSQL does it. Raises GatewayError for what is refused."""
     tokens = super_calls.rewrite(tokens)
-    if next((t.word for t in tokens if t.kind is not Kind.SPACE), "") not in _READ:
+    words = [t.word for t in significant(tokens)[:6]]
+    if words[:1] == [] or words[0] not in _READ or (words[0] == "create" and not {"table", "view"} & {*words}):
         return tokens
     try:
         edits = _Edits(Reading(tokens))

@@ -142,6 +142,7 @@ class Reading:
                 return end + 1
             return self._alias(frame, end, chain)
         called = self.word(end) == "(" or (self.word(end) == "." and self.word(end + 1) == "*")
+        called = called or self.word(at - 1) == "."  # of a composite value, `(t.pair).first`
         if frame.scope is not None and frame.clause not in _NOT_READ and not called:
             self.chains.append(chain)
         return end
@@ -168,6 +169,7 @@ class Reading:
     def _alias(self, frame: _Frame, at: int, chain: Chain | None) -> int:
         """Reads what an item of FROM is called, and notes it."""
         alias, index = "", ""
+        at += self.word(at) == "*" and frame.query  # PostgreSQL's `FROM t*`: with what inherits from t
         if self.word(at) == "with" and self.word(at + 1) == "ordinality":
             at += 2
         named = self.word(at) == "as"

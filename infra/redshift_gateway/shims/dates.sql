@@ -94,3 +94,29 @@ return pg_catalog.date_part(case
     else redshift_gateway.date_part_name(part)
 end, moment) + case redshift_gateway.date_part_name(part) when 'decade' then 1 else 0 end;
 
+create or replace function redshift_gateway.pgdate_part(part text, moment timestamptz) returns float8
+stable strict parallel safe
+return case
+    when lower(part) in ('timezone', 'timezone_hour', 'timezone_minute', 'epoch') then pg_catalog.date_part(part, moment)
+    else redshift_gateway.pgdate_part(part, moment::timestamp)
+end;
+create or replace function redshift_gateway.pgdate_part(part text, moment time) returns float8
+immutable strict parallel safe
+return pg_catalog.date_part(redshift_gateway.date_part_name(part), moment);
+create or replace function redshift_gateway.pgdate_part(part text, moment timetz) returns float8
+immutable strict parallel safe
+return pg_catalog.date_part(redshift_gateway.date_part_name(part), moment);
+create or replace function redshift_gateway.pgdate_part(part text, span interval) returns float8
+immutable strict parallel safe
+return pg_catalog.date_part(redshift_gateway.date_part_name(part), span);
+
+-- Forms of these functions that are PostgreSQL's alone.
+create or replace function redshift_gateway.date_trunc(part text, moment timestamptz, zone text) returns timestamptz
+stable strict parallel safe
+return pg_catalog.date_trunc(part, moment, zone);
+create or replace function redshift_gateway.trunc(address macaddr) returns macaddr immutable strict parallel safe
+return pg_catalog.trunc(address);
+create or replace function redshift_gateway.trunc(address macaddr8) returns macaddr8 immutable strict parallel safe
+return pg_catalog.trunc(address);
+create or replace function redshift_gateway.json_typeof(value json) returns text immutable strict parallel safe
+return pg_catalog.json_typeof(value);

@@ -26,7 +26,7 @@ def rewrite(tokens: list[Token]) -> list[Token]:
             position = _after_space(tokens, position + 1)
             continue
         form = _FORMS.get(token.word)
-        if form is None or _word_at(tokens, position + 1) != "(" or (result and result[-1].text == "."):
+        if form is None or _word_at(tokens, position + 1) != "(" or not _is_call(result):
             result.append(token)
             position += 1
             continue
@@ -34,6 +34,12 @@ def rewrite(tokens: list[Token]) -> list[Token]:
         result.append(Token(Kind.WORD, form(call)))
         position = call.end
     return _without_top(result)
+
+
+def _is_call(before: list[Token]) -> bool:
+    """Whether a parenthesis after the next word makes it a call: not where the statement names something so."""
+    last = next((t for t in reversed(before) if t.kind is not Kind.SPACE), None)
+    return last is None or last.word not in ("function", "aggregate", "into", "table", ".")
 
 
 class Call:
@@ -112,7 +118,9 @@ def _same(value: str, search: str) -> str:
 
 
 def _concat(call: Call) -> str:
-    """Redshift's CONCAT takes two values, and gives NULL when one is."""
+    """Redshift's CONCAT takes two values, and gives NULL when one is. VARIADIC is PostgreSQL's."""
+    if call.arguments and call.arguments[-1].lower().startswith("variadic"):
+        return f"concat({', '.join(call.arguments)})"
     return f"(({')::text || ('.join(call.arguments)})::text)"
 
 

@@ -186,7 +186,7 @@ def _temporary_table(tokens: list[Token]) -> list[Token]:
 def _identity(kept: list[Token], rest: list[Token]) -> list[Token]:
     """IDENTITY(seed, step) as PostgreSQL's identity column. Redshift refuses explicit values; so does ALWAYS."""
     before = [t.word for t in significant(kept)[-4:]]
-    if _next(rest) not in _AFTER_IDENTITY:
+    if _next(rest) not in _AFTER_IDENTITY or before[-1:] in (["drop"], ["including"], ["excluding"]):
         return [Token(Kind.WORD, "identity")]  # ALTER TABLE ... DROP IDENTITY IF EXISTS and the like
     options = take_parentheses(rest)
     if any(t.kind is Kind.WORD for t in options):

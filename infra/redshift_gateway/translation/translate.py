@@ -11,7 +11,7 @@ from redshift_gateway.statements.copy_parser import is_copy_from_location, parse
 from redshift_gateway.statements.lexer import Kind, Token, join, quote_name, significant, statements, tokenize
 from redshift_gateway.statements.unload import UnloadStatement
 from redshift_gateway.statements.unload_parser import is_unload, parse_unload, with_escapes
-from redshift_gateway.translation import alter, ddl, functions, maintenance, merge, parameters, refused, show
+from redshift_gateway.translation import alter, commands, ddl, functions, maintenance, merge, parameters, refused, show
 
 # Words that may need translation: one pass of the regex engine over a statement that has none of them is all it costs.
 _MAY_DIFFER = re.compile(
@@ -24,7 +24,7 @@ _MAY_DIFFER = re.compile(
     )
     + rb"|create\s+(?:local\s+)?(?:temp\w*\s+)?table|alter\s+table|auto\s+refresh"
     rb"|as\s+(?:numeric|dec|decimal)(?=\s*\)))\b"
-    rb"|\]\.|\(\s*max\s*\)|::\s*(?:numeric|dec|decimal)\b(?!\s*\()",
+    rb"|\]\.|\(\s*max\s*\)|::\s*(?:numeric|dec|decimal)\b(?!\s*\()|" + commands.LOOKED_AT,
     re.IGNORECASE,
 )
 _DEFINITIONS = (
@@ -103,6 +103,7 @@ def _statement(tokens: list[Token]) -> str:
     if words[0] == "show" and (shown := show.translate(tokens)):
         return shown
     refused.check(words)
+    tokens = commands.translate(tokens)
     if words[:2] == ["alter", "table"] and (altered := alter.translate(tokens)):
         return altered
     if words[:2] in _DEFINITIONS:
