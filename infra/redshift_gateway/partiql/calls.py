@@ -2,7 +2,10 @@
 
 https://docs.aws.amazon.com/redshift/latest/dg/c_Array_Functions.html
 https://docs.aws.amazon.com/redshift/latest/dg/c_Type_Info_Functions.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_FROM_clause-unnest-examples.html
 """
+
+from itertools import pairwise
 
 from redshift_gateway.errors import not_supported
 from redshift_gateway.statements.lexer import Kind, Token
@@ -23,6 +26,9 @@ WORDS = _SHIMS | frozenset(_REFUSED) | {"object"}
 
 def rewrite(tokens: list[Token]) -> list[Token]:
     """The statement with calls of these functions as PostgreSQL takes them. Raises GatewayError for what is refused."""
+    found = [t.word for t in tokens if t.kind is not Kind.SPACE]
+    if ("with", "offset") in pairwise(found):
+        raise not_supported("UNNEST ... WITH OFFSET", "FROM t, t.items AS item AT i counts from 0 too.")
     if not any(t.kind is Kind.WORD and (t.word in WORDS or t.word == "array") for t in tokens):
         return tokens
     return [_called(tokens, at) for at in range(len(tokens))]

@@ -37,7 +37,7 @@ _REFUSED: Final = tuple(
         (r"(?:attach|detach) (?:rls|masking) policy", "", "CREATE POLICY is PostgreSQL's."),
         (r"desc (?:datashare|identity provider)", "", _ALONE),
         (r"use [^ ]+$", "USE", "Connect to that database."),
-        (r"show (?:datashares|policies)\b", "", _ALONE),
+        (r"show (?:datashares|policies|use)\b", "", _ALONE),
         (r"(?:create|alter) database .*\bcollate\b", "COLLATE of a database", "Compare lower(column) with a text."),
         (r"(?:create|alter) database .*\bisolation level\b", "ISOLATION LEVEL of a database",
          "SET default_transaction_isolation is PostgreSQL's."),

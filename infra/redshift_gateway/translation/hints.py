@@ -13,6 +13,7 @@ _NAVIGATION = (
     "column. Brackets are the other way to write it: t.doc['name']."
 )
 _UNNESTING = "If this unnests a SUPER value: name it by the alias of a table to its left, FROM t, t.doc.items AS item."
+_UNNEST = "UNNEST of a SUPER value is not supported by the gateway: FROM t, t.items AS item iterates over it."
 _TYPED = "SUPER is jsonb in the gateway: cast the SUPER value to the type that it should have, as in doc.name::varchar."
 _ALIAS = (
     "If this is a lateral column alias, that of another column of the same select list: "
@@ -25,6 +26,7 @@ _HINTS = (
     ("42601", re.compile("improper qualified name"), _NAVIGATION),
     ("42804", re.compile("cannot subscript type"), _NAVIGATION),
     ("42703", re.compile(r"column [^.]* does not exist"), f"{_ALIAS} {_NAVIGATION}"),
+    ("42883", re.compile(r"function unnest\(jsonb\)"), _UNNEST),
     ("42883", re.compile("jsonb"), _TYPED),
     ("42804", re.compile("jsonb"), _TYPED),
     ("22P02", re.compile("input syntax for type json"), _TYPED),

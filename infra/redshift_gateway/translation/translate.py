@@ -22,7 +22,7 @@ _MAY_DIFFER = re.compile(
             ddl.WORDS | alter.WORDS | maintenance.WORDS | parameters.WORDS | refused.WORDS | functions.WORDS
         )
     )
-    + rb"|create\s+(?:local\s+)?(?:temp\w*\s+)?table|alter\s+table|auto\s+refresh"
+    + rb"|create\s+(?:local\s+)?(?:temp\w*\s+)?table|alter\s+table|auto\s+refresh|with\s+offset"
     rb"|as\s+(?:numeric|dec|decimal)(?=\s*\)))\b"
     rb"|\]\.|\(\s*max\s*\)|::\s*(?:numeric|dec|decimal)\b(?!\s*\()|" + commands.LOOKED_AT,
     re.IGNORECASE,
@@ -49,6 +49,10 @@ class Translation:
     def transfers(self) -> bool:
         """Whether any statement loads from S3 or unloads to it."""
         return bool(self.copies or self.unloads)
+
+    def changes(self, sql: str) -> bool:
+        """Whether PostgreSQL gets anything else than the query string, but for the semicolon at its end."""
+        return self.transfers or "; ".join(self.statements).strip() != sql.strip().rstrip(";").rstrip()
 
     @property
     def needs_block(self) -> bool:

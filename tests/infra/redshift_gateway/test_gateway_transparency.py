@@ -139,6 +139,7 @@ def test_what_postgresql_writes_otherwise(redshift: str, postgres: str) -> None:
         ("use dev", "USE"),
         ("show datashares like 'x'", "SHOW DATASHARES"),
         ("show policies", "SHOW POLICIES"),
+        ("show use", "SHOW USE"),
         ("grant assumerole on all to public for copy", "ASSUMEROLE"),
         ("grant usage on datashare s to namespace 'n'", "GRANT ON DATASHARE"),
         ("revoke execute on model m from u", "REVOKE ON MODEL"),
