@@ -59,31 +59,18 @@ language sql immutable parallel safe as $$
     select string_agg(v::text, coalesce(delimiter, '') order by place) from unnest(values_seen) with ordinality as u (v, place)
 $$;
 
--- https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_REPLACE.html: every occurrence is replaced.
-create or replace function redshift_gateway.regexp_replace(
-    source text, pattern text, replacement text default '', start int default 1, parameters text default ''
-) returns text immutable strict parallel safe
-return pg_catalog.regexp_replace(source, pattern, replacement, start, 0, translate(parameters, 'pce', ''));
-
--- https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_SUBSTR.html: an empty text where nothing matches.
-create or replace function redshift_gateway.regexp_substr(
-    source text, pattern text, start int default 1, occurrence int default 1, parameters text default ''
-) returns text immutable strict parallel safe
-return coalesce(
-    pg_catalog.regexp_substr(
-        source, pattern, start, occurrence, translate(parameters, 'pce', ''), case when parameters ~ 'e' then 1 else 0 end
-    ), ''
-);
-
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_STRTOL.html
 create or replace function redshift_gateway.strtol(digits text, base int) returns bigint
 language plpgsql immutable strict parallel safe as $$
 declare
     result numeric := 0;
     digit int;
-    rest text := lower(trim(digits));
+    number text := lower(regexp_replace(digits, '^\s+', ''));
+    rest text := regexp_replace(number, case base when 16 then '^[+-]?(0x)?' else '^[+-]?' end, '');
 begin
-    rest := case when base = 16 then regexp_replace(ltrim(rest, '+-'), '^0x', '') else ltrim(rest, '+-') end;
+    if base not between 2 and 36 then
+        raise exception 'The base of STRTOL must be between 2 and 36' using errcode = '22023';
+    end if;
     for place in 1..length(rest) loop
         digit := strpos('0123456789abcdefghijklmnopqrstuvwxyz', substr(rest, place, 1)) - 1;
         if digit < 0 or digit >= base then
@@ -91,7 +78,7 @@ begin
         end if;
         result := result * base + digit;
     end loop;
-    return case when left(trim(digits), 1) = '-' then -result else result end;
+    return case when left(number, 1) = '-' then -result else result end;
 end $$;
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_MONTHS_BETWEEN_function.html: a fraction counts thirty-firsts.
@@ -105,14 +92,6 @@ return (extract(year from late) - extract(year from early)) * 12 + extract(month
             + extract(epoch from late::time - early::time) / (31 * 86400)
     end;
 
--- https://docs.aws.amazon.com/redshift/latest/dg/r_TRUNC.html and r_TRUNC_date.html
-create or replace function redshift_gateway.trunc(moment timestamp) returns date immutable strict parallel safe
-return moment::date;
-create or replace function redshift_gateway.trunc(number numeric, digits int default 0) returns numeric immutable strict parallel safe
-return pg_catalog.trunc(number, digits);
-create or replace function redshift_gateway.trunc(number float8) returns float8 immutable strict parallel safe
-return pg_catalog.trunc(number);
-
 -- https://docs.aws.amazon.com/redshift/latest/dg/SHA2.html
 create or replace function redshift_gateway.sha2(value text, bits int) returns text immutable strict parallel safe
 return coalesce(encode(case
@@ -125,7 +104,7 @@ end, 'hex'), '');
 create or replace function redshift_gateway.replicate(value text, times int) returns text immutable strict parallel safe
 return repeat(value, times);
 
--- JSON in texts. https://docs.aws.amazon.com/redshift/latest/dg/json-functions.html
+-- JSON in texts; an array or object within comes as it is written. https://docs.aws.amazon.com/redshift/latest/dg/json-functions.html
 create or replace function redshift_gateway.as_json(document text) returns jsonb
 language plpgsql immutable strict parallel safe as $$
 begin
@@ -151,15 +130,17 @@ return jsonb_array_length(case when null_if_invalid then redshift_gateway.as_jso
 create or replace function redshift_gateway.json_extract_array_element_text(
     document text, place int, null_if_invalid boolean default false
 ) returns text language sql immutable strict parallel safe as $$
-    select case when place < 0 or place >= jsonb_array_length(parsed) then '' else parsed ->> place end
-    from (select case when null_if_invalid then redshift_gateway.as_json(document) else document::jsonb end) as p (parsed)
+    select case when place < 0 or place >= json_array_length(parsed) then '' else parsed ->> place end
+    from (
+        select case when not null_if_invalid or redshift_gateway.as_json(document) is not null then document::json end
+    ) as p (parsed)
 $$;
 
 create or replace function redshift_gateway.path_text_or_null(document text, path text[], null_if_invalid boolean)
 returns text immutable strict parallel safe
 return case
     when not null_if_invalid then redshift_gateway.json_extract_path_text(document, variadic path)
-    when redshift_gateway.as_json(document) is not null then coalesce(redshift_gateway.as_json(document) #>> path, '')
+    when redshift_gateway.as_json(document) is not null then coalesce((document::json) #>> path, '')
 end;
 create or replace function redshift_gateway.json_extract_path_text(document text, key text, null_if_invalid boolean)
 returns text immutable strict parallel safe
@@ -189,7 +170,7 @@ return jsonb_typeof(value);
 
 create or replace function redshift_gateway.get_array_length(value jsonb) returns int immutable strict parallel safe
 return case when jsonb_typeof(value) = 'array' then jsonb_array_length(value) end;
--- Redshift's functions, continued: averages, comparisons of dates, and regular expressions with Redshift's flags.
+-- Redshift's functions, continued: averages and comparisons of dates.
 -- Grain: none. Engine: PostgreSQL 15 or newer.
 
 -- AVG of integers is an integer. The gateway writes avg(x) as avg(avg(x), min(x)): the second says x's type.
@@ -228,22 +209,6 @@ create or replace function redshift_gateway.first_of(kept anyelement, other anye
 language sql immutable strict parallel safe as 'select kept';
 create or replace aggregate redshift_gateway.any_value(anyelement) (
     sfunc = redshift_gateway.first_of, stype = anyelement, combinefunc = redshift_gateway.first_of, parallel = safe
-);
-
--- https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_COUNT.html: p and e are not PostgreSQL's flags of these names.
-create or replace function redshift_gateway.regexp_count(
-    source text, pattern text, start int default 1, parameters text default ''
-) returns int immutable strict parallel safe
-return pg_catalog.regexp_count(source, pattern, start, translate(parameters, 'pce', ''));
-
--- https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_INSTR.html
-create or replace function redshift_gateway.regexp_instr(
-    source text, pattern text, start int default 1, occurrence int default 1, option int default 0,
-    parameters text default ''
-) returns int immutable strict parallel safe
-return pg_catalog.regexp_instr(
-    source, pattern, start, occurrence, option, translate(parameters, 'pce', ''),
-    case when parameters ~ 'e' then 1 else 0 end
 );
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_DLOG1.html, r_DLOG10.html and r_DEXP.html

@@ -15,7 +15,8 @@ _SHIMS = frozenset({
     "json_serialize", "json_typeof", "last_day", "len", "months_between", "nvl2",
     "pg_get_late_binding_view_cols", "regexp_replace", "regexp_substr", "replicate", "sha2", "strtol", "trunc",
     "version", "any_value", "date_cmp", "date_part_year", "date_trunc", "dexp", "dlog1", "dlog10", "next_day",
-    "regexp_count", "regexp_instr",
+    "regexp_count", "regexp_instr", "crc32", "exp", "fnv_hash", "func_sha1", "log", "murmur3_32_hash", "octetindex",
+    "pgdate_part", "pow", "power", "round", "sha", "sha1", "soundex", "sqrt",
 })  # fmt: skip
 # Views that `shims/` defines. Any other name is PostgreSQL's to know: somebody's own, or nobody's.
 _CATALOGUE = frozenset(system_tables.VIEWS) | frozenset({
@@ -27,8 +28,10 @@ _RENAMED = {"nvl": "coalesce"}
 # The names that Redshift gives their columns are those of the functions here.
 _COLUMN_NAMES = {"dateadd": "date_add", "datediff": "date_diff", "date_part": "pgdate_part"}
 # After these a name is one's own, whatever parenthesis follows: INSERT INTO version (id).
-_NAMING = frozenset({"into", "table", "references", "function", "with", "exists", "copy", "execute", "as"})
-_DATE_PARTS = frozenset({"dateadd", "datediff", "date_part"})
+_NAMING = frozenset({
+    "into", "table", "references", "function", "with", "exists", "copy", "execute", "as", "view",
+})  # fmt: skip
+_DATE_PARTS = frozenset({"dateadd", "datediff", "date_part", "pgdate_part"})
 WORDS = (
     _SHIMS
     | frozenset(_RENAMED)
