@@ -144,9 +144,12 @@ def _without_restrict(tokens: list[Token]) -> list[Token]:
 
 def _grantees(tokens: list[Token]) -> list[Token]:
     """PostgreSQL grants to roles, without the word. (Where it stands alone `clauses` takes it away.)"""
+    before_one = {",", "to", "from"}
+    if next(t.word for t in tokens if t.kind is not Kind.SPACE) == "revoke":
+        before_one.add("for")  # ADMIN OPTION FOR ROLE; ALTER DEFAULT PRIVILEGES FOR ROLE is PostgreSQL's own
 
     def role(before: str, word: str, after: str) -> str | None:
-        listed = before in (",", "to", "from", "for") and after not in (",", "to", "from", "with", "on", "")
+        listed = before in before_one and after not in (",", "to", "from", "with", "on", "")
         return "" if word == "role" and listed else None
 
     return _edited(tokens, role)

@@ -65,6 +65,7 @@ def test_the_rows_and_types_are_postgresqls(
         "grant select, insert on all tables in schema s to u with grant option",
         "grant alter system on parameter work_mem to u",
         "revoke admin option for r from u",
+        "alter default privileges for role u grant select on tables to r",
         "alter default privileges in schema s revoke execute on functions from public",
         "create user disable password 'x'",
         "drop role a, b",
