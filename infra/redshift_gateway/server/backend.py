@@ -40,6 +40,7 @@ class Backend:
         self.interrupted = asyncio.Event()  # the load that is being fed must stop
         self.spool: Spool | None = None  # takes the rows of an UNLOAD
         self.postgres_version = 0  # the first number of it
+        self.conforming = True  # standard_conforming_strings, as PostgreSQL says it is
         self.last_copy_count = 0
         self.last_copy_id = -1  # as pg_last_copy_id() says when there was none
         self.last_unload_count = 0
@@ -134,6 +135,8 @@ class Backend:
 
     def _message(self, tag: int, frame: bytes) -> bytes:
         """What the client gets for a message of PostgreSQL's."""
+        if tag == wire.PARAMETER_STATUS and frame[5:].startswith(b"standard_conforming_strings\0"):
+            self.conforming = frame[5:].endswith(b"\0on\0")
         if self._answer is not None:
             self._answer.append(frame)
             return b"" if tag != wire.READY else self._ready(frame, visible=False)

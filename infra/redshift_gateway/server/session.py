@@ -23,6 +23,7 @@ _LOOKED_AT = frozenset(
 )
 _LOOKED_AT_WITH_TRANSFERS = _LOOKED_AT | {wire.BIND, wire.EXECUTE, wire.CLOSE}
 _LAST = b"pg_last_"
+_NOT_CONFORMING = "what PostgreSQL has not, while standard_conforming_strings is off,"
 _MOST_LOOKS = 1000  # prepared statements of a session that are noted
 
 
@@ -124,6 +125,8 @@ class Session:
         if self._backend.postgres_version < subqueries.NAMED_SINCE:
             translation = subqueries.all_named(translation)
         self._metrics.translation_seconds.observe(time.perf_counter() - started)
+        if not self._backend.conforming and translation.changes(wire.decode(sql)):
+            raise not_supported(_NOT_CONFORMING, "SET standard_conforming_strings = on.")
         return translation
 
     def _note_look(self, name: str, sql: bytes) -> None:

@@ -21,9 +21,11 @@ _FILES = (  # in this order
     "hashes.sql",
     "catalogue.sql",
     "history.sql",
+    "known_values.sql",
     "super.sql",
 )
 SCRIPT = "\n".join(files("redshift_gateway").joinpath("shims", name).read_text() for name in _FILES)
+_READ_SO = "set local standard_conforming_strings = on;"  # whatever the client has
 _VERSION = "Redshift gateway " + hashlib.sha256(SCRIPT.encode()).hexdigest()[:16]
 _INSTALLED = "select pg_catalog.obj_description(pg_catalog.to_regnamespace($1), 'pg_namespace')"
 
@@ -31,7 +33,7 @@ _INSTALLED = "select pg_catalog.obj_description(pg_catalog.to_regnamespace($1), 
 def install_script() -> str:
     """The statements that install the shims, as one transaction."""
     mark = f"comment on schema {SCHEMA} is {quote_literal(_VERSION)}"
-    return f"begin; select pg_catalog.pg_advisory_xact_lock({_LOCK}); {SCRIPT}; {mark}; commit"
+    return f"begin; {_READ_SO} select pg_catalog.pg_advisory_xact_lock({_LOCK}); {SCRIPT}; {mark}; commit"
 
 
 async def ensure(backend: Backend, log: Log) -> None:

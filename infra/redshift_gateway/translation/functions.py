@@ -3,8 +3,17 @@
 from redshift_gateway.catalogue import system_tables
 from redshift_gateway.partiql import calls as super_calls
 from redshift_gateway.partiql import navigation
-from redshift_gateway.statements.lexer import Kind, Token, identifier, join, literal, quote_literal, tokenize
-from redshift_gateway.translation import calls, clauses, column_types, drivers, qualify
+from redshift_gateway.statements.lexer import (
+    Kind,
+    Token,
+    identifier,
+    join,
+    literal,
+    quote_literal,
+    quote_name,
+    tokenize,
+)
+from redshift_gateway.translation import calls, clauses, column_types, drivers, known_values, qualify
 
 SCHEMA = "redshift_gateway"
 # Functions that `shims/` defines: their calls are given its schema.
@@ -46,8 +55,10 @@ WORDS = (
 
 def translate(tokens: list[Token]) -> str:
     """The statement with Redshift's own functions and clauses replaced."""
-    tokens = navigation.rewrite(tokens)
+    tokens = navigation.rewrite(_index_on_a_table(tokens))
     words = {t.word for t in tokens}
+    if words & known_values.WORDS:
+        tokens = known_values.rewrite(tokens)
     if words & clauses.WORDS:
         tokens = clauses.translate(tokens)
     if words & (calls.WORDS | {"top"}):
@@ -62,12 +73,26 @@ def _functions(tokens: list[Token]) -> list[Token]:
     result: list[Token] = []
     for position, token in enumerate(tokens):
         called = _next_text(tokens, position) == "("
-        qualified = bool(result) and result[-1].text == "."
+        qualified = next((t.text for t in reversed(result) if t.kind is not Kind.SPACE), "") == "."
         own = (called or token.word == "sysdate") and _names(result)
         result.append(token if own else _word(token, called, qualified, result))
         if called and token.word in _DATE_PARTS:
             _quote_date_part(tokens, position)
     return result
+
+
+def _index_on_a_table(tokens: list[Token]) -> list[Token]:
+    """CREATE INDEX i ON len (a): the name of a table, quoted so that nobody takes it for a call."""
+    places = [n for n, t in enumerate(tokens) if t.kind is not Kind.SPACE]
+    words = [tokens[n].word for n in places[:10]]
+    if words[:1] != ["create"] or "index" not in words[1:3] or "on" not in words:
+        return tokens
+    at = words.index("on") + (2 if "only" in words else 1)
+    named = tokens[places[at]] if places[at:] else tokens[0]
+    if named.kind is not Kind.WORD or not places[at:]:
+        return tokens
+    quoted = Token(Kind.QUOTED, quote_name(identifier(named)))
+    return [*tokens[: places[at]], quoted, *tokens[places[at] + 1 :]]
 
 
 def _navigation(tokens: list[Token]) -> list[Token]:

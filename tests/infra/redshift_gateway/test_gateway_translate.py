@@ -185,11 +185,41 @@ def test_what_of_a_definition_is_refused(sql: str, says: str) -> None:
         "with version (a) as (select 1) select a from version",
         "drop function len(text)",
         "select 1 as sysdate",
+        'select "sysdate", t . sysdate, 1 as "sysdate" from t order by t.sysdate',
         "select $q1$ getdate() ; len('x') $q1$",
     ],
 )
 def test_a_name_or_a_tagged_text_is_not_taken_for_a_function(sql: str) -> None:
     assert translate(sql).statements == [sql]
+
+
+@pytest.mark.parametrize("name", ["len", "version", "hll", "median"])
+def test_an_index_is_on_a_table(name: str) -> None:
+    made = translate(f"create unique index concurrently i on only {name} (trunc(a))").statements
+    assert made == [f'create unique index concurrently i on only "{name}" (redshift_gateway.trunc(a))']
+    assert translate(f"create index on {name} using btree (a)").statements == [
+        f'create index on "{name}" using btree (a)'
+    ]
+
+
+def test_calls_within_a_call_that_ignores_nulls_are_translated() -> None:
+    (sql,) = translate("select lag(nvl(x, (1), 2)) ignore nulls over (order by len(y)) from t").statements
+    assert " ".join(sql.split()) == (
+        "select redshift_gateway.lag(coalesce(x, (1), 2)) over (order by redshift_gateway.len(y) "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) from t"
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "nth_value(x) ignore nulls over ()", "lag(x, n) ignore nulls over ()", "first_value(x, 1) ignore nulls over ()",
+        "lag(x) ignore nulls over w", "sum(x) ignore nulls over ()", "lead(x, 1, 0) ignore nulls over ()",
+    ],
+)  # fmt: skip
+def test_other_forms_of_ignore_nulls_are_refused(call: str) -> None:
+    with pytest.raises(GatewayError, match="IGNORE NULLS"):
+        translate(f"select {call} from t")
 
 
 def test_a_comment_ends_at_a_carriage_return() -> None:
