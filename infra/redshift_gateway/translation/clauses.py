@@ -18,7 +18,8 @@ _PAIRS: Final = {  # a word, what follows it, and the name under which the two a
     "ignore": (("nulls",), "IGNORE NULLS"), "connect": (("by",), "CONNECT BY"), "pivot": (("(",), "PIVOT"),
     "unpivot": (("(", "include", "exclude"), "UNPIVOT"),
 }  # fmt: skip
-_HINTS: Final = {"pivot": "An aggregate with CASE for each value does it.", "connect": "WITH RECURSIVE does it."}
+_PIVOTED: Final = "Put (SELECT a, b AS c FROM t), with a name for each column, in place of the table."
+_HINTS: Final = {"pivot": _PIVOTED, "unpivot": _PIVOTED, "connect": "WITH RECURSIVE does it."}
 WORDS: Final = _FUNCTIONS | frozenset(_PAIRS) | {"minus", "respect", "plpythonu", "role"}
 
 

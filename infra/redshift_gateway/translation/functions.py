@@ -13,7 +13,7 @@ from redshift_gateway.statements.lexer import (
     quote_name,
     tokenize,
 )
-from redshift_gateway.translation import calls, clauses, column_types, drivers, known_values, qualify
+from redshift_gateway.translation import calls, clauses, column_types, drivers, known_values, pivot, qualify
 
 SCHEMA = "redshift_gateway"
 # Functions that `shims/` defines: their calls are given its schema.
@@ -59,6 +59,8 @@ def translate(tokens: list[Token]) -> str:
     words = {t.word for t in tokens}
     if words & known_values.WORDS:
         tokens = known_values.rewrite(tokens)
+    if words & pivot.WORDS:
+        tokens = pivot.rewrite(tokens)
     if words & clauses.WORDS:
         tokens = clauses.translate(tokens)
     if words & (calls.WORDS | {"top"}):

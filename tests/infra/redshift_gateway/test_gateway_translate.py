@@ -222,6 +222,30 @@ def test_other_forms_of_ignore_nulls_are_refused(call: str) -> None:
         translate(f"select {call} from t")
 
 
+def test_a_pivot_keeps_the_text_of_its_subquery() -> None:
+    (sql,) = translate(
+        "select * from (select a, b - -1 as b -- c\n from t) pivot (sum(b) for a in (-1 as m))"
+    ).statements
+    assert "(select a, b - -1 as b -- c\n from t) AS _pivoted" in sql
+    assert 'sum(b) FILTER (WHERE a = -1) AS "m"' in sql
+
+
+@pytest.mark.parametrize(
+    ("source", "clause"),
+    [
+        ("(select * from t)", "pivot (sum(b) for a in (1))"), ("(select a, b c from t)", "pivot (sum(c) for a in (1))"),
+        ("(select a, b from t)", "pivot (listagg(b) for a in (1))"), ("t", "pivot (sum(b) for a in (1))"),
+        ("(select a, b from t)", "pivot (sum(b) for a in (select 1))"), ("t as s", "unpivot (v for n in (a, b))"),
+        ("(select a, b from t)", "pivot (sum(b)::int for a in (1))"), ("(values (1))", "unpivot (v for n in (a, b))"),
+        ("(select a, b from t)", "pivot (sum(b) for a in (date '2020-01-01'))"),
+        ("(select a, b from t)", "unpivot exclude nulls (v for n in (a + 1))"),
+    ],
+)  # fmt: skip
+def test_other_forms_of_pivot_are_refused(source: str, clause: str) -> None:
+    with pytest.raises(GatewayError, match="PIVOT"):
+        translate(f"select * from {source} {clause}")
+
+
 def test_a_comment_ends_at_a_carriage_return() -> None:
     assert translate("select 1 -- x\r, getdate()").statements == ["select 1 -- x\r, redshift_gateway.getdate()"]
 
