@@ -1,3 +1,6 @@
+from typing import Any
+
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -272,3 +275,22 @@ def test_postgresqls_own_views_are_refused_nowhere(name: str) -> None:
     assert len(found) > 50
     for tokens in found:
         assert translate(join(tokens)).statements
+
+
+def test_texts_are_read_so_from_the_start_up_packet_on(redshift: Any) -> None:
+    with redshift.connect(autocommit=True, options="-c standard_conforming_strings=off") as client:
+        assert client.execute(r"select 'a\'b'").fetchone() == ("a'b",)
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="standard_conforming_strings"):
+            client.execute("select regexp_count('a1', '[0-9]')")
+        client.execute("set standard_conforming_strings = on")
+        assert client.execute(r"select regexp_count('a1', '\d')").fetchone() == (1,)
+
+
+def test_a_window_over_many_rows_is_read_once_by_lag_that_ignores_nulls(redshift: Any) -> None:
+    many = "(select i, case when i % 3 = 0 then i end as v from generate_series(1, 50000) as g (i)) as t"
+    with redshift.connect() as client:
+        client.execute("set local statement_timeout = '20s'")  # by the square it would take minutes
+        found = client.execute(
+            f"select max(l) from (select lag(v) ignore nulls over (order by i) as l from {many}) as w"
+        )
+        assert found.fetchone() == (49998,)
