@@ -46,7 +46,7 @@ as 'select case when value is not null then filled else empty end';
 
 create or replace function redshift_gateway.json_extract_path_text(document text, variadic path text[]) returns text
 immutable strict parallel safe
-return coalesce((document::json) #>> path, '');
+return (document::json) #>> path;
 
 -- What redshift_connector's write_dataframe and get_columns look at.
 create or replace view redshift_gateway.svv_all_tables as

@@ -120,3 +120,24 @@ create or replace function redshift_gateway.trunc(address macaddr8) returns maca
 return pg_catalog.trunc(address);
 create or replace function redshift_gateway.json_typeof(value json) returns text immutable strict parallel safe
 return pg_catalog.json_typeof(value);
+
+-- EXTRACT, whose column Redshift calls date_part: the part alone, without what is smaller or greater than it.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_Dateparts_for_datetime_functions.html
+create or replace function redshift_gateway.part_alone(part text, found float8) returns float8 immutable strict parallel safe
+return floor(case redshift_gateway.date_part_name(part)
+    when 'millisecond' then found::numeric % 1000
+    when 'microsecond' then found::numeric % 1000000
+    else found
+end);
+create or replace function redshift_gateway.date_part(part text, moment timestamp) returns bigint immutable strict parallel safe
+return redshift_gateway.part_alone(part, redshift_gateway.pgdate_part(part, moment));
+create or replace function redshift_gateway.date_part(part text, day date) returns bigint immutable strict parallel safe
+return redshift_gateway.part_alone(part, redshift_gateway.pgdate_part(part, day::timestamp));
+create or replace function redshift_gateway.date_part(part text, moment timestamptz) returns float8 stable strict parallel safe
+return redshift_gateway.part_alone(part, redshift_gateway.pgdate_part(part, moment));
+create or replace function redshift_gateway.date_part(part text, moment time) returns int immutable strict parallel safe
+return redshift_gateway.part_alone(part, redshift_gateway.pgdate_part(part, moment))::int;
+create or replace function redshift_gateway.date_part(part text, moment timetz) returns int immutable strict parallel safe
+return redshift_gateway.part_alone(part, redshift_gateway.pgdate_part(part, moment))::int;
+create or replace function redshift_gateway.date_part(part text, span interval) returns int immutable strict parallel safe
+return redshift_gateway.part_alone(part, redshift_gateway.pgdate_part(part, span))::int;

@@ -130,7 +130,7 @@ return jsonb_array_length(case when null_if_invalid then redshift_gateway.as_jso
 create or replace function redshift_gateway.json_extract_array_element_text(
     document text, place int, null_if_invalid boolean default false
 ) returns text language sql immutable strict parallel safe as $$
-    select case when place < 0 or place >= json_array_length(parsed) then '' else parsed ->> place end
+    select case when place >= 0 then parsed ->> place end
     from (
         select case when not null_if_invalid or redshift_gateway.as_json(document) is not null then document::json end
     ) as p (parsed)
@@ -140,7 +140,7 @@ create or replace function redshift_gateway.path_text_or_null(document text, pat
 returns text immutable strict parallel safe
 return case
     when not null_if_invalid then redshift_gateway.json_extract_path_text(document, variadic path)
-    when redshift_gateway.as_json(document) is not null then coalesce((document::json) #>> path, '')
+    when redshift_gateway.as_json(document) is not null then (document::json) #>> path
 end;
 create or replace function redshift_gateway.json_extract_path_text(document text, key text, null_if_invalid boolean)
 returns text immutable strict parallel safe

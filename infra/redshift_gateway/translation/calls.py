@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_CAST_function.html
 https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html
 """
 
+import re
 from collections.abc import Callable
 
 from redshift_gateway.errors import not_supported, syntax_error
@@ -14,6 +15,7 @@ from redshift_gateway.statements.lexer import Kind, Token, join
 
 _FRAME = " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 _MINIMUM_OF_DECODE = 3
+_PART = re.compile(r"""['"]?(\w+)['"]?\s*\bfrom\b(.*)""", re.IGNORECASE | re.DOTALL)
 
 
 def rewrite(tokens: list[Token]) -> list[Token]:
@@ -135,6 +137,14 @@ def _avg(call: Call) -> str:
     return f"redshift_gateway.avg(avg({value}){after}, min({value}){after}{', true' if call.over else ''})"
 
 
+def _extract(call: Call) -> str:
+    """EXTRACT(part FROM value): the part is a word, or a text of one."""
+    match = _PART.fullmatch(", ".join(call.arguments))
+    if match is None:
+        raise syntax_error("EXTRACT takes a part, FROM and a value")
+    return f"redshift_gateway.date_part('{match[1].lower()}', {match[2]})"
+
+
 def _convert(call: Call) -> str:
     """CONVERT(type, value) is a CAST; with three arguments it is PostgreSQL's own function, of encodings."""
     if len(call.arguments) != 2:
@@ -145,6 +155,7 @@ def _convert(call: Call) -> str:
 _FORMS: dict[str, Callable[[Call], str]] = {
     "avg": _avg,
     "convert": _convert,
+    "extract": _extract,
     "listagg": _listagg,
     "ratio_to_report": _ratio_to_report,
     "concat": _concat,
