@@ -1,11 +1,12 @@
 """The statements that have run, for stl_query and sys_query_history: their newest, in memory, without credentials.
 
-A statement is added when it has ended, as Redshift does; a prepared one when it is prepared.
+A statement is added when it has ended, as Redshift does; a prepared one when it is prepared, but for COPY and UNLOAD,
+which are added each time that they run.
 https://docs.aws.amazon.com/redshift/latest/dg/r_STL_QUERY.html
 """
 
-import itertools
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,7 +18,24 @@ _SECRET: Final = re.compile(
     r"|(\b(?:aws_access_key_id|aws_secret_access_key|aws_iam_role|token)\s*=)[^;'\"\s]*",
     re.IGNORECASE,
 )
-_numbers = itertools.count(1)
+# What tools put before a statement, and then the words that say its kind; what matches none is of the last kind.
+_COMMENTS: Final = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*+[^*/])*\*+/)*")
+_KINDS: Final = (
+    (re.compile(r"(?:SELECT|WITH|TABLE|VALUES)\b|\("), "SELECT"),
+    *((re.compile(rf"{word}\b"), word) for word in ("INSERT", "UPDATE", "DELETE", "COPY", "UNLOAD")),
+    (re.compile(r"CREATE\s+(?:(?:LOCAL|TEMP|TEMPORARY)\s+)*TABLE\s.*\bAS\s+(?:SELECT\b|WITH\b|\()", re.DOTALL), "CTAS"),
+    (re.compile(r"(?:CREATE|ALTER|DROP|TRUNCATE|GRANT|REVOKE|COMMENT)\b"), "DDL"),
+    (re.compile(r"MERGE\b"), "OTHER"),
+    (re.compile(""), "UTILITY"),
+)
+_NO_QUERIES: Final = ("DDL", "UTILITY")  # stl_query lists none of these
+
+
+@dataclass(frozen=True)
+class _Running:
+    number: int
+    started: datetime
+    sql: str
 
 
 class Statements:
@@ -25,29 +43,48 @@ class Statements:
 
     def __init__(self) -> None:
         """Nothing is."""
-        self._running: list[tuple[datetime, bytes]] = []
+        self._running: list[_Running] = []
 
-    def begun(self, sql: bytes) -> None:
+    @property
+    def current(self) -> int:
+        """The number of what was noted last; -1 when nothing runs."""
+        return self._running[-1].number if self._running else -1
+
+    def begun(self, number: int, sql: bytes) -> None:
         """Notes a statement."""
-        self._running.append((datetime.now(UTC), bytes(sql[: _KEPT + 1])))
+        text = without_secrets(bytes(sql[: _KEPT + 1]).decode("utf-8", "replace"))[:_KEPT]
+        self._running.append(_Running(number, datetime.now(UTC), text))
 
-    def ended(self, tables: SystemTables, origin: Origin, process: int, *, failed: bool) -> None:
-        """All that was noted has ended."""
-        now, running = datetime.now(UTC), self._running
+    def ended(self, tables: SystemTables, origin: Origin, process: int, *, failed: bool) -> int | None:
+        """All that was noted has ended. Returns the number of the last query of it that pg_last_query_id() may tell."""
+        now, running, last = datetime.now(UTC), self._running, None
         self._running = []
-        for started, sql in running:
-            tables.add("queries", origin, _row(started, now, sql, process, failed=failed))
+        for one in running:
+            row = _row(one, now, process, failed=failed)
+            tables.add("queries", origin, row)
+            # Who asks for the last query means the one before: asked again, the answer is the same.
+            if not failed and row["kind"] not in _NO_QUERIES and "pg_last_" not in one.sql.lower():
+                last = one.number
+        return last
 
 
-def _row(started: datetime, ended: datetime, sql: bytes, process: int, *, failed: bool) -> dict[str, Any]:
+def _row(one: _Running, ended: datetime, process: int, *, failed: bool) -> dict[str, Any]:
     return {
-        "query": next(_numbers),
+        "query": one.number,
         "pid": process,
-        "querytxt": without_secrets(sql.decode("utf-8", "replace"))[:_KEPT],
-        "starttime": started.replace(tzinfo=None).isoformat(),
+        "querytxt": one.sql,
+        "starttime": one.started.replace(tzinfo=None).isoformat(),
         "endtime": ended.replace(tzinfo=None).isoformat(),
         "aborted": int(failed),
+        "kind": kind(one.sql),
     }
+
+
+def kind(sql: str) -> str:
+    """What sys_query_history calls the statement: what its first word is."""
+    comments = _COMMENTS.match(sql)
+    words = sql[comments.end() if comments else 0 :].upper()
+    return next(name for pattern, name in _KINDS if pattern.match(words))
 
 
 def without_secrets(sql: str) -> str:

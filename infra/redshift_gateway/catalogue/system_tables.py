@@ -23,6 +23,10 @@ VIEWS: Final[Mapping[str, str]] = {
     "svl_statementtext": "queries",
     "sys_query_history": "queries",
     "sys_query_text": "queries",
+    "stl_load_commits": "load_commits",
+    "sys_load_history": "loads",
+    "stl_unload_log": "unload_files",
+    "sys_unload_history": "unloads",
 }
 KEPT: Final = 2_000  # rows of each memory, of all users together
 IDENTITY: Final = (
@@ -49,7 +53,7 @@ class SystemTables:
         self._queries = count(1)
 
     def next_query(self) -> int:
-        """A number for a statement that is remembered."""
+        """A statement's number, by which the system tables are joined."""
         return next(self._queries)
 
     def add(self, memory: str, origin: Origin, row: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """One COPY from S3 as chunks of CSV: made in worker threads, several objects at once, a chunk of each ahead."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,9 +28,9 @@ T = TypeVar("T")
 class Load:
     """A COPY statement with the columns it fills, ready to run, more than once if the client wants it."""
 
-    def __init__(self, statement: CopyStatement, columns: list[Column], s3: S3Settings) -> None:
-        """`columns` are the target's, in order; none when the table does not exist."""
-        self.statement = statement
+    def __init__(self, statement: CopyStatement, columns: list[Column], s3: S3Settings, said: str = "") -> None:
+        """`columns` are the target's, in order; none when the table does not exist. `said` is the client's text."""
+        self.statement, self.said = statement, said
         self.columns = _chosen(statement, columns)
         self.query = 0  # its number in the system tables
         self._s3 = s3
@@ -37,6 +38,7 @@ class Load:
 
     def _begin(self) -> None:
         self.started = datetime.now(UTC)
+        self.scanned: Counter[int] = Counter()  # lines of each object
         self.rejects, self.places = Rejects(self.statement), Places()
 
     @property
@@ -106,6 +108,7 @@ class Stream:
         number, source = self._running.pop(future)
         chunk = future.result()
         if chunk is not None:
+            self._load.scanned[number] += chunk.scanned
             self._advance(number, source)
         return number, chunk
 

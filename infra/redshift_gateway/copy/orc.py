@@ -19,4 +19,4 @@ def chunks(source: Source) -> Iterator[Chunk]:
         ahead = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
         for batch in file.scanner(batch_size=ROWS, **ahead).to_batches():
             if batch.num_rows:
-                yield Chunk(loaded(source, batch))
+                yield Chunk(loaded(source, batch), rows=batch.num_rows)

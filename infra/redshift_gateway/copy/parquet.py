@@ -31,7 +31,7 @@ def chunks(source: Source) -> Iterator[Chunk]:
         check_schema(source, file.schema_arrow)
         for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
             if batch.num_rows:
-                yield Chunk(loaded(source, batch))
+                yield Chunk(loaded(source, batch), rows=batch.num_rows)
 
 
 def check_schema(source: Source, schema: Any) -> None:

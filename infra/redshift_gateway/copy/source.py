@@ -30,6 +30,14 @@ class Chunk:
     line: int = 0  # the line of the first row; 0 when the format has no lines
     lines: Sequence[int] | None = None  # the line of each row, if they do not follow one another
     raw: bytes = b""  # the piece of the object
+    rows: int = 0  # of a format without lines
+
+    @property
+    def scanned(self) -> int:
+        """The lines of the object that the rows come from, those included that were rejected; else the rows."""
+        if self.raw:
+            return self.raw.count(b"\n") + (not self.raw.endswith(b"\n"))
+        return self.rows or len(self.lines or ())
 
 
 class Record(NamedTuple):

@@ -2,17 +2,18 @@
 
 import asyncio
 import re
-import struct
 
 from redshift_gateway import wire
 from redshift_gateway.catalogue import load_errors
 from redshift_gateway.catalogue.history import Statements
 from redshift_gateway.catalogue.system_tables import Origin, SystemTables
+from redshift_gateway.catalogue.transfer_history import Memory
 from redshift_gateway.copy.expected import Expected
 from redshift_gateway.copy.load import Load
 from redshift_gateway.errors import GatewayError, of_postgres
 from redshift_gateway.server.startup import SERVER_VERSION
 from redshift_gateway.translation import hints
+from redshift_gateway.translation.answers import Last
 from redshift_gateway.unload.columns import OutputColumn, from_description
 from redshift_gateway.unload.plan import Spool
 
@@ -41,9 +42,7 @@ class Backend:
         self.spool: Spool | None = None  # takes the rows of an UNLOAD
         self.postgres_version = 0  # the first number of it
         self.conforming = True  # standard_conforming_strings, as PostgreSQL says it is
-        self.last_copy_count = 0
-        self.last_copy_id = -1  # as pg_last_copy_id() says when there was none
-        self.last_unload_count = 0
+        self.last = Last()  # what pg_last_copy_id() and its kin answer
         self.origin = Origin("", "")  # who the session is
         self.statements = Statements()  # what the client has running
         self.tables = SystemTables()  # what the gateway remembers, of all its sessions
@@ -58,6 +57,20 @@ class Backend:
             self._expected.sent(request)
             self._set_idle()
         self.writer.write(data)
+
+    def begun(self, sql: bytes) -> None:
+        """Notes a statement of the client's for the history."""
+        self.statements.begun(self.tables.next_query(), sql)
+
+    @property
+    def process(self) -> int:
+        """The number of the session's process in PostgreSQL; 0 until it is known."""
+        return int.from_bytes(self.key[:4])
+
+    @property
+    def memory(self) -> Memory:
+        """Where the session's transfers are remembered."""
+        return Memory(self.tables, self.origin, self.process)
 
     @property
     def error_seen(self) -> bool:
@@ -174,7 +187,8 @@ class Backend:
         self._expected.answered()
         self._set_idle()
         if self._answer is None:
-            self.statements.ended(self.tables, self.origin, int.from_bytes(self.key[:4]), failed=self.failed)
+            last = self.statements.ended(self.tables, self.origin, self.process, failed=self.failed)
+            self.last.query_id = last or self.last.query_id
             self.hidden -= not visible
             self._tell(wire.READY)
         return frame if visible else b""
@@ -206,15 +220,15 @@ class Backend:
             self._remember(loading)
         return frame
 
-    def _remember(self, load: Load) -> None:
-        """The rows that the load has not taken go to stl_load_errors. It has ended."""
-        self.last_copy_id = load.query
+    def _remember(self, load: Load, rows: int | None = None) -> None:
+        """The load has ended, with so many rows in its table, or not well: the system tables tell of it."""
+        self.last.copy_id = load.query
         load.places.forget()
-        (session,) = struct.unpack("!I", self.key[:4]) if len(self.key) >= 4 else (0,)
+        self.memory.loaded(load, rows)
         whole = {
             "tbl": next((c.table for c in load.columns if c.table), 0),
             "starttime": load.started.replace(tzinfo=None).isoformat(" "),
-            "session": session,
+            "session": self.process,
             "query": load.query,
         }
         for row in load.rejects.rows():
@@ -224,7 +238,7 @@ class Backend:
         """Follows the rows of an UNLOAD; whether the message belongs to them."""
         if tag == wire.COPY_OUT:
             spool.begin()
-            self.last_unload_count = 0  # until it has ended well
+            self.last.unload_count = 0  # until it has ended well
         elif tag == wire.COMPLETE and spool.active:
             spool.end()
             self._tell(tag)
@@ -235,8 +249,8 @@ class Backend:
     def _loaded(self, load: Load, frame: bytes) -> bytes:
         self.loading = None
         count = frame[5:-1].rpartition(b" ")[2].decode()
-        self.last_copy_count = int(count) if count.isdigit() else 0
-        self._remember(load)
+        self.last.copy_count = int(count) if count.isdigit() else 0
+        self._remember(load, self.last.copy_count)
         done = f"Load into table '{load.statement.table[-1]}' completed, "
         notices = wire.notice("INFO", f"{done}{count} record(s) loaded successfully.")
         if load.rejects.count:

@@ -46,7 +46,7 @@ class Feeder:
         self._cancelled = False
         self._backend.interrupted.clear()
         self._backend.loading = load
-        load.query = self._backend.tables.next_query()
+        load.query = self._backend.statements.current
         started, outcome = time.monotonic(), "failed"
         try:
             await self._send(load)

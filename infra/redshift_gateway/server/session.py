@@ -116,12 +116,7 @@ class Session:
             await self._barrier()  # the COPY or UNLOAD that it asks about must have ended
         await self._show(memories)
         started = time.perf_counter()
-        translation = translate(
-            wire.decode(sql),
-            self._backend.last_copy_count,
-            self._backend.last_copy_id,
-            self._backend.last_unload_count,
-        )
+        translation = translate(wire.decode(sql), self._backend.last)
         if self._backend.postgres_version < subqueries.NAMED_SINCE:
             translation = subqueries.all_named(translation)
         self._metrics.translation_seconds.observe(time.perf_counter() - started)
@@ -160,20 +155,24 @@ class Session:
 
     async def _parse(self, frame: bytes) -> None:
         name, position = wire.cut_text(frame, 5)
-        sql, rest = wire.cut_text(frame, position)
+        _, rest = wire.cut_text(frame, position)
+        said = frame[position : rest - 1]
         self._portals.prepare(name, None)
-        self._backend.statements.begun(frame[position : rest - 1])
-        self._note_look(name, frame[position : rest - 1])
-        if not self._may_differ(frame[position : rest - 1]):
+        self._note_look(name, said)
+        if not self._may_differ(said):
+            self._backend.begun(said)
             self._relay(frame)
             return
         try:
-            translation = await self._translated(frame[position : rest - 1])
+            translation = await self._translated(said)
             if translation.transfers and len(translation.statements) > 1:
                 raise not_supported("COPY or UNLOAD among other commands in a prepared statement")
-            sql = await self._prepare_transfer(name, translation) or "; ".join(translation.statements)
+            if not (sql := await self._prepare_transfer(name, translation)):
+                sql = "; ".join(translation.statements)
+                self._backend.begun(said)
         except GatewayError as error:
             await self._barrier()
+            self._backend.begun(said)
             sql = self._refuse(error)
         if not self._skipping:
             self._relay(wire.message(wire.PARSE, wire.text(name) + wire.text(sql) + frame[rest:]))
@@ -199,6 +198,7 @@ class Session:
             self._relay(frame)
             return
         self._in_batch = True
+        self._backend.begun(transfer.said.encode())
         if error := await self._transfers.execute(transfer, frame):
             self._relay(wire.message(wire.PARSE, b"\0" + wire.text(self._refuse(error)) + b"\0\0"))
 
@@ -212,8 +212,8 @@ class Session:
         sql = frame[5:-1]
         if not await self._runs():
             return
-        self._backend.statements.begun(sql)
         if not self._may_differ(sql):
+            self._backend.begun(sql)
             self._backend.send(frame, wire.QUERY)
             return
         try:
@@ -225,6 +225,7 @@ class Session:
             await self._barrier()
             await self._transfers.query(translation, self._refuse)
         else:
+            self._backend.begun(sql)
             self._backend.send(_query_message("; ".join(translation.statements)), wire.QUERY)
 
 

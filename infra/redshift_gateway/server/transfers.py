@@ -42,9 +42,10 @@ class Transfers:
         """
         if copy := translation.copies.get(position):
             rows = await self._backend.ask(columns.LOOKUP, copy.qualified_table) or []
-            return Load(copy, columns.from_rows(rows), self._s3)
+            return Load(copy, columns.from_rows(rows), self._s3, translation.said[position])
         if unload := translation.unloads.get(position):
-            return Unload(unload, await self._backend.describe(unload.query), self._s3)
+            columns_ = await self._backend.describe(unload.query)
+            return Unload(unload, columns_, self._s3, translation.said[position])
         return None
 
     async def execute(self, transfer: Transfer, frame: bytes) -> GatewayError | None:
@@ -69,6 +70,7 @@ class Transfers:
         if implicit:
             await self._backend.run_script("begin")
         for position, statement in enumerate(translation.statements):
+            self._backend.begun(translation.said[position].encode())
             try:
                 transfer = await self.find(translation, position)
                 await self._run(transfer.sql if transfer else statement, transfer)

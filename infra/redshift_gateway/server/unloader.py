@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 from redshift_gateway import wire
@@ -54,12 +55,14 @@ class Unloader:
         """
         self._running, self._why = True, None
         self._interrupted.clear()
-        started, outcome = time.monotonic(), "failed"
+        started, outcome, writing = time.monotonic(), "failed", unload.files()
+        number, began = self._backend.statements.current, datetime.now(UTC)
         try:
-            error, rows = await self._write(unload.files(), request, tag)
+            error, rows = await self._write(writing, request, tag)
+            self._backend.memory.unloaded(number, began, writing.files, rows)
             if rows is not None:
                 outcome = "written"
-                self._backend.last_unload_count = rows
+                self._backend.last.unload_count, self._backend.last.unload_id = rows, number
                 self._backend.client.write(completion(rows))
             return error
         finally:

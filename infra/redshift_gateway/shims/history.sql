@@ -1,25 +1,15 @@
 -- The statements that have run, as the gateway remembers them.
 -- Grain: a statement. Engine: PostgreSQL 15 or newer.
--- All of them, each with its kind: what the first word is after the comments that tools put before it.
+-- All of them, each with its kind.
 drop view if exists redshift_gateway.sys_query_history;
 create or replace view redshift_gateway.statements as
 select
     coalesce(roles.oid::bigint::int, 0) as userid, user_name, query, pid, database_name as database, querytxt, starttime,
-    endtime, aborted,
-    case
-        when words ~ '^(SELECT|WITH|TABLE|VALUES|\()' then 'SELECT'
-        when words ~ '^(INSERT|UPDATE|DELETE|COPY|UNLOAD)\M' then substring(words from '^\w+')
-        when words ~ '^CREATE\s+((LOCAL|TEMP|TEMPORARY)\s+)*TABLE\s.*\mAS\s+(SELECT|WITH|\()' then 'CTAS'
-        when words ~ '^(CREATE|ALTER|DROP|TRUNCATE|GRANT|REVOKE|COMMENT)\M' then 'DDL'
-        when words ~ '^MERGE\M' then 'OTHER'
-        else 'UTILITY'
-    end as kind
+    endtime, aborted, kind
 from jsonb_to_recordset(coalesce(nullif(current_setting('redshift_gateway.queries', true), ''), '[]')::jsonb) as q (
-    user_name text, database_name text, query int, pid int, querytxt text, starttime timestamp, endtime timestamp, aborted int
+    user_name text, database_name text, query int, pid int, querytxt text, starttime timestamp, endtime timestamp, aborted int,
+    kind text
 )
-cross join lateral (
-    select upper(regexp_replace(querytxt, '^(\s|--[^\n]*(\n|$)|/\*([^*]|\*+[^*/])*\*+/)*', ''))
-) as without_comments (words)
 left join pg_catalog.pg_roles as roles on roles.rolname = q.user_name;
 grant select on redshift_gateway.statements to public;
 

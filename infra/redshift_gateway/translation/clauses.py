@@ -11,7 +11,7 @@ from redshift_gateway.statements.lexer import Kind, Token
 # Pages: CHECKSUM, DIFFERENCE, hyperloglog-functions, varbyte-functions. Of the first two AWS prints too few values.
 _FUNCTIONS: Final = frozenset({
     "checksum", "difference", "farmfingerprint64", "from_hex", "from_varbyte", "hll", "hll_cardinality", "hll_combine",
-    "hll_combine_sketches", "hll_create_sketch", "pg_last_query_id", "pg_last_unload_id", "text_to_int_alt",
+    "hll_combine_sketches", "hll_create_sketch", "text_to_int_alt",
     "text_to_numeric_alt", "to_varbyte",
 })  # fmt: skip
 _PAIRS: Final = {  # a word, what follows it, and the name under which the two are refused

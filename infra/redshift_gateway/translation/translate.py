@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from redshift_gateway.errors import not_supported
 from redshift_gateway.partiql import navigation
@@ -12,14 +11,16 @@ from redshift_gateway.statements.lexer import Kind, Token, join, quote_name, sig
 from redshift_gateway.statements.unload import UnloadStatement
 from redshift_gateway.statements.unload_parser import is_unload, parse_unload, with_escapes
 from redshift_gateway.translation import alter, commands, ddl, functions, maintenance, merge, parameters, refused, show
+from redshift_gateway.translation.answers import WORDS as ANSWERED
+from redshift_gateway.translation.answers import Last, answered
 
 # Words that may need translation: one pass of the regex engine over a statement that has none of them is all it costs.
 _MAY_DIFFER = re.compile(
-    rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|pg_last_copy_count|pg_last_copy_id|pg_last_unload_count|"
+    rb"#[A-Za-z_\x80-\xff]|\b(?:copy|unload|"
     + b"|".join(
         w.encode()
         for w in sorted(
-            ddl.WORDS | alter.WORDS | maintenance.WORDS | parameters.WORDS | refused.WORDS | functions.WORDS
+            ddl.WORDS | alter.WORDS | maintenance.WORDS | parameters.WORDS | refused.WORDS | functions.WORDS | ANSWERED
         )
     )
     + rb"|create\s+(?:local\s+)?(?:temp\w*\s+)?table|alter\s+table|auto\s+refresh|with\s+offset"
@@ -31,9 +32,6 @@ _DEFINITIONS = (
     ["create", "table"], ["create", "temp"], ["create", "temporary"], ["create", "local"], ["create", "materialized"],
     ["alter", "table"],
 )  # fmt: skip
-_LAST_COUNT = re.compile(r"\bpg_last_copy_count\s*\(\s*\)", re.IGNORECASE)
-_LAST_ID = re.compile(r"\bpg_last_copy_id\s*\(\s*\)", re.IGNORECASE)
-_LAST_UNLOADED = re.compile(r"\bpg_last_unload_count\s*\(\s*\)", re.IGNORECASE)
 _FROM_STDIN = re.compile(r"\s*copy\b.*\bstdin\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -44,6 +42,7 @@ class Translation:
     statements: list[str]
     copies: dict[int, CopyStatement] = field(default_factory=dict)
     unloads: dict[int, UnloadStatement] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)  # as the client wrote them; only of a string with transfers
 
     @property
     def transfers(self) -> bool:
@@ -65,16 +64,16 @@ def may_differ(sql: bytes) -> bool:
     return _MAY_DIFFER.search(sql) is not None or navigation.may_navigate(sql)
 
 
-def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1, last_unload_count: int = 0) -> Translation:
+def translate(sql: str, last: Last | None = None) -> Translation:
     """The statements of `sql` for PostgreSQL. Raises GatewayError for what the gateway refuses.
 
-    `last_copy_count` is what pg_last_copy_count() answers in this session, `last_copy_id` what pg_last_copy_id() does,
-    `last_unload_count` what pg_last_unload_count() does.
+    `last` is what the session did last.
     """
     translated: list[str] = []
     copies: dict[int, CopyStatement] = {}
     unloads: dict[int, UnloadStatement] = {}
-    for position, statement in enumerate(statements(tokenize(with_escapes(sql)))):
+    pieces = list(statements(tokenize(with_escapes(sql))))
+    for position, statement in enumerate(pieces):
         if is_copy_from_location(statement):
             copies[position] = parse_copy(statement)
             translated.append("")
@@ -82,24 +81,11 @@ def translate(sql: str, last_copy_count: int = 0, last_copy_id: int = -1, last_u
             unloads[position] = parse_unload(statement, _statement)
             translated.append("")
         else:
-            answers = {_LAST_COUNT: f"{last_copy_count}", _LAST_UNLOADED: f"{last_unload_count}::bigint"}
-            translated.append(_answered(_statement(statement), answers | {_LAST_ID: f"({last_copy_id})"}))
+            translated.append(answered(_statement(statement), last or Last()))
     if (copies or unloads) and any(_FROM_STDIN.match(s) for s in translated):
         raise not_supported("COPY FROM STDIN and COPY or UNLOAD with S3 in one query string")
-    return Translation(translated, copies, unloads)
-
-
-def _answered(sql: str, answers: dict[re.Pattern[str], str]) -> str:
-    """The statement with the session's own answers, which stand in no literal, quoted name or comment."""
-    if "pg_last_" not in sql.lower():
-        return sql
-    result = ""
-    for kept, tokens in groupby(tokenize(sql), lambda t: t.text[:1] in "'$\"/-" or t.kind is Kind.STRING):
-        piece = join(list(tokens))
-        for call, answer in () if kept else answers.items():
-            piece = call.sub(answer, piece)
-        result += piece
-    return result
+    said = [join(piece).strip() for piece in pieces] if copies or unloads else []
+    return Translation(translated, copies, unloads, said)
 
 
 def _statement(tokens: list[Token]) -> str:

@@ -77,6 +77,11 @@ class Files:
                 self._uploads.delete_others(folder)
         return sum(f.rows for f in self._closed)
 
+    @property
+    def written(self) -> list[File]:
+        """The files with rows, without the manifest."""
+        return self._closed
+
     def abandon(self) -> None:
         """Nothing stays."""
         if self._uploads is not None:

@@ -17,10 +17,10 @@ _FULL = 2 << 20  # bytes held before PostgreSQL has to wait
 class Unload:
     """An UNLOAD statement with the columns of its query; it may run more than once if the client wants it."""
 
-    def __init__(self, statement: UnloadStatement, columns: list[OutputColumn], s3: S3Settings) -> None:
-        """Raises GatewayError for columns that the statement's options do not take."""
+    def __init__(self, statement: UnloadStatement, columns: list[OutputColumn], s3: S3Settings, said: str = "") -> None:
+        """`said` is the client's text. Raises GatewayError for columns that the statement's options do not take."""
         check(statement, columns)
-        self.statement, self.columns, self._s3 = statement, columns, s3
+        self.statement, self.columns, self._s3, self.said = statement, columns, s3, said
 
     @property
     def sql(self) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from embedded.postgres import binaries
 from redshift_gateway.errors import GatewayError
 from redshift_gateway.statements.lexer import join, statements, tokenize
+from redshift_gateway.translation.answers import Last
 from redshift_gateway.translation.translate import may_differ, translate
 
 KEYS = "credentials 'aws_access_key_id=AK;aws_secret_access_key=SK'"
@@ -79,7 +80,7 @@ def test_tokens_give_the_statement_back(sql: str) -> None:
 )  # fmt: skip
 def test_redshift_sql_becomes_postgresql(redshift: str, postgres: str) -> None:
     assert may_differ(redshift.encode())
-    assert translate(redshift, 7).statements == [postgres]
+    assert translate(redshift, Last(copy_count=7)).statements == [postgres]
 
 
 @pytest.mark.parametrize(
