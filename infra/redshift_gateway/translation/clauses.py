@@ -10,9 +10,9 @@ from redshift_gateway.statements.lexer import Kind, Token
 
 # Pages: CHECKSUM, DIFFERENCE, hyperloglog-functions, varbyte-functions. Of the first two AWS prints too few values.
 _FUNCTIONS: Final = frozenset({
-    "checksum", "difference", "farmfingerprint64", "from_hex", "from_varbyte", "hll", "hll_cardinality", "hll_combine",
-    "hll_combine_sketches", "hll_create_sketch", "text_to_int_alt",
-    "text_to_numeric_alt", "to_varbyte",
+    "array_contains", "checksum", "difference", "farmfingerprint64", "from_hex", "from_varbyte", "hll",
+    "hll_cardinality", "hll_combine", "hll_combine_sketches", "hll_create_sketch", "lower_attribute_names",
+    "text_to_int_alt", "text_to_numeric_alt", "to_varbyte", "try_cast", "upper_attribute_names",
 })  # fmt: skip
 _PAIRS: Final = {  # a word, what follows it, and the name under which the two are refused
     "ignore": (("nulls",), "IGNORE NULLS"), "connect": (("by",), "CONNECT BY"), "pivot": (("(",), "PIVOT"),
