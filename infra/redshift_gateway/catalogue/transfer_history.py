@@ -1,4 +1,4 @@
-"""What COPYs have loaded and UNLOADs written, for stl_load_commits, sys_load_history, stl_unload_log and their kin.
+"""What COPYs have loaded and rejected, and UNLOADs written: for stl_load_commits, stl_load_errors and their kin.
 
 A row is added when the statement has ended; a transaction that is rolled back afterwards takes none of them away.
 """
@@ -25,10 +25,11 @@ class Memory:
     process: int
 
     def loaded(self, load: Load, rows: int | None) -> None:
-        """A COPY has ended, with so many rows in its table; None when it failed.
+        """A COPY has ended, with so many rows in its table; None when it failed. It may have rejected rows either way.
 
         https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOAD_COMMITS.html
         https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_HISTORY.html
+        https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOAD_ERRORS.html
         """
         objects = load.places.objects
         whole = self._whole(load.query, load.started, load.statement.format) | {
@@ -39,6 +40,9 @@ class Memory:
         self._add("loads", whole)
         for number, item in enumerate(objects if rows is not None else ()):
             self._add("load_commits", whole | {"filename": item.uri, "lines_scanned": load.scanned[number]})
+        whole |= {"tbl": next((c.table for c in load.columns if c.table), 0), "session": self.process}
+        for row in load.rejects.rows():
+            self._add("load_errors", whole | row)
 
     def unloaded(self, number: int, started: datetime, files: Files, rows: int | None) -> None:
         """An UNLOAD has ended, with so many rows in its files; None when it failed, and no file is left.

@@ -225,14 +225,6 @@ class Backend:
         self.last.copy_id = load.query
         load.places.forget()
         self.memory.loaded(load, rows)
-        whole = {
-            "tbl": next((c.table for c in load.columns if c.table), 0),
-            "starttime": load.started.replace(tzinfo=None).isoformat(" "),
-            "session": self.process,
-            "query": load.query,
-        }
-        for row in load.rejects.rows():
-            self.tables.add("load_errors", self.origin, whole | row)
 
     def _is_unload(self, spool: Spool, tag: int) -> bool:
         """Follows the rows of an UNLOAD; whether the message belongs to them."""
