@@ -44,8 +44,8 @@ class Transfers:
             rows = await self._backend.ask(columns.LOOKUP, copy.qualified_table) or []
             return Load(copy, columns.from_rows(rows), self._s3, translation.said[position])
         if unload := translation.unloads.get(position):
-            columns_ = await self._backend.describe(unload.query)
-            return Unload(unload, columns_, self._s3, translation.said[position])
+            described = await self._backend.describe(unload.query)
+            return Unload(unload, described, self._s3, translation.said[position])
         return None
 
     async def execute(self, transfer: Transfer, frame: bytes) -> GatewayError | None:

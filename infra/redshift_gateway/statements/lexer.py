@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from redshift_gateway.errors import syntax_error
+
 
 class Kind(Enum):
     """What a token is."""
@@ -103,6 +105,16 @@ def join(tokens: list[Token]) -> str:
 def significant(tokens: list[Token]) -> list[Token]:
     """The tokens without white space and comments."""
     return [t for t in tokens if t.kind is not Kind.SPACE]
+
+
+def closing(tokens: list[Token], start: int) -> int:
+    """Where the parenthesis that opens at `start` closes. Raises GatewayError if it never does."""
+    depth = 0
+    for place in range(start, len(tokens)):
+        depth += {"(": 1, ")": -1}.get(tokens[place].text, 0)
+        if depth == 0:
+            return place
+    raise syntax_error("unbalanced parentheses")
 
 
 def literal(token: Token) -> str:

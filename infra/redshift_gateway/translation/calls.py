@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from redshift_gateway.errors import not_supported, syntax_error
-from redshift_gateway.statements.lexer import Kind, Token, join
+from redshift_gateway.statements.lexer import Kind, Token, closing, join
 
 _FRAME = " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 _MINIMUM_OF_DECODE = 3
@@ -58,7 +58,7 @@ class Call:
 
     def _parentheses(self) -> list[Token]:
         start = _after_space(self._tokens, self.end)
-        self.end = _closing(self._tokens, start) + 1
+        self.end = closing(self._tokens, start) + 1
         return self._tokens[start + 1 : self.end - 1]
 
     def _clause(self, *words: str) -> str:
@@ -172,7 +172,7 @@ def _without_top(tokens: list[Token]) -> list[Token]:
     while position < len(result):
         if result[position].word == "top" and _is_top(result, position):
             start = _after_space(result, position + 1)
-            end = _closing(result, start) + 1 if result[start].text == "(" else start + 1
+            end = closing(result, start) + 1 if result[start].text == "(" else start + 1
             count = join(result[start:end])
             del result[position:end]
             result.insert(_end_of_select(result, position), Token(Kind.WORD, f" LIMIT {count}"))
@@ -209,15 +209,6 @@ def _after_space(tokens: list[Token], position: int) -> int:
     while position < len(tokens) and tokens[position].kind is Kind.SPACE:
         position += 1
     return position
-
-
-def _closing(tokens: list[Token], start: int) -> int:
-    depth = 0
-    for index in range(start, len(tokens)):
-        depth += {"(": 1, ")": -1}.get(tokens[index].text, 0)
-        if depth == 0:
-            return index
-    raise syntax_error("unbalanced parentheses")
 
 
 def _split(tokens: list[Token]) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from redshift_gateway.errors import not_supported
-from redshift_gateway.statements.lexer import Kind, Token, join
+from redshift_gateway.statements.lexer import Kind, Token, closing, join
 
 _SCHEMA: Final = "redshift_gateway"
 _FRAMES: Final = {  # those that are added to OVER (...)
@@ -71,13 +71,14 @@ def _offset(tokens: list[Token], call: _Call) -> str:
 def _read(tokens: list[Token], position: int) -> _Call | None:
     """The call that begins at `position`, if it says what to do with NULLs."""
     places = [n for n in range(position, len(tokens)) if tokens[n].kind is not Kind.SPACE]
-    words = [tokens[n].word for n in places]
+    found = [tokens[n] for n in places]
+    words = [t.word for t in found]
     if (
         words[1:2] != ["("]
         or next((t.text for t in reversed(tokens[:position]) if t.kind is not Kind.SPACE), "") == "."
     ):
         return None
-    close = _closing(words, 1)
+    close = closing(found, 1)
     after = words[close + 1 : close + 3]
     treated = close + 1 if after[1:] == ["nulls"] and after[0] in WORDS else close - 2
     if words[treated] not in WORDS or words[treated + 1] != "nulls":
@@ -87,7 +88,7 @@ def _read(tokens: list[Token], position: int) -> _Call | None:
         return None
     comma = _comma(words[: close + 1])
     return _Call(
-        position, places[close], (places[treated], places[treated + 1]), places[_closing(words, over + 1)],
+        position, places[close], (places[treated], places[treated + 1]), places[closing(found, over + 1)],
         None if comma is None else places[comma],
     )  # fmt: skip
 
@@ -100,13 +101,3 @@ def _comma(words: list[str]) -> int | None:
         if word == "," and depth == 1:
             return place
     return None
-
-
-def _closing(words: list[str], start: int) -> int:
-    """Where the parenthesis that opens at `start` closes; the last word if it never does."""
-    depth = 0
-    for place in range(start, len(words)):
-        depth += {"(": 1, ")": -1}.get(words[place], 0)
-        if depth == 0:
-            return place
-    return len(words) - 1

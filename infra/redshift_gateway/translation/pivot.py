@@ -11,6 +11,7 @@ from redshift_gateway.errors import GatewayError, not_supported
 from redshift_gateway.statements.lexer import (
     Kind,
     Token,
+    closing,
     identifier,
     join,
     literal,
@@ -32,7 +33,7 @@ def rewrite(tokens: list[Token]) -> list[Token]:
         if start is None:
             continue
         opens = next((n for n in range(place + 1, len(found)) if found[n].text == "("), place)
-        close = _closing(found, opens)
+        close = closing(found, opens)
         source, options = found[start:place], [t.word for t in found[place + 1 : opens]]
         write = _pivot if token.word == "pivot" else _unpivot
         written = write(_Text(tokens), source, options, found[opens + 1 : close])
@@ -58,7 +59,8 @@ def _pivot(text: _Text, source: list[Token], options: list[str], inside: list[To
     aggregate, alias = _named(inside[:at])
     column = inside[at + 1 : _at(inside, "in")]
     function = aggregate[0].word if aggregate else ""
-    if options or function not in _AGGREGATES or _closing(aggregate, 1) != len(aggregate) - 1 or len(column) != 1:
+    one_call = len(aggregate) > 2 and closing(aggregate, 1) == len(aggregate) - 1
+    if options or function not in _AGGREGATES or not one_call or len(column) != 1:
         raise _refused("PIVOT", "of another form than one AVG, COUNT, MAX, MIN or SUM for one column")
     used = {identifier(t) for t in (*aggregate[1:], *column) if t.kind in (Kind.WORD, Kind.QUOTED)}
     kept = [quote_name(c) for c in _columns(source, "PIVOT") if c not in used]
@@ -139,7 +141,7 @@ def _column(item: list[Token]) -> str:
 def _listed(inside: list[Token], clause: str) -> list[list[Token]]:
     """The items of IN (...)."""
     opens = _at(inside, "in") + 1
-    if opens >= len(inside) or _closing(inside, opens) != len(inside) - 1:
+    if opens >= len(inside) or closing(inside, opens) != len(inside) - 1:
         raise _refused(clause, "without a list")
     items: list[list[Token]] = [[]]
     for token in inside[opens + 1 : -1]:
@@ -181,15 +183,6 @@ def _at(tokens: list[Token], word: str) -> int:
         if depth == 0 and token.word == word:
             return place
     return len(tokens)
-
-
-def _closing(tokens: list[Token], start: int) -> int:
-    depth = 0
-    for place in range(start, len(tokens)):
-        depth += {"(": 1, ")": -1}.get(tokens[place].text, 0)
-        if depth == 0:
-            return place
-    return len(tokens) - 1
 
 
 def _index(tokens: list[Token], wanted: Token) -> int:

@@ -79,7 +79,7 @@ class Files:
 
     @property
     def written(self) -> list[File]:
-        """The files with rows, without the manifest."""
+        """The files that are whole, without the manifest."""
         return self._closed
 
     def abandon(self) -> None:
