@@ -239,8 +239,8 @@ def test_a_pivot_keeps_the_text_of_its_subquery() -> None:
     [
         ("(select * from t)", "pivot (sum(b) for a in (1))"), ("(select a, b c from t)", "pivot (sum(c) for a in (1))"),
         ("(select a, b from t)", "pivot (listagg(b) for a in (1))"), ("t", "pivot (sum(b) for a in (1))"),
-        ("(select a, b from t)", "pivot (sum(b) for a in (select 1))"), ("(select a, b from t)", "pivot (sum for a in (1))"),
-        ("t as s", "unpivot (v for n in (a, b))"),
+        ("(select a, b from t)", "pivot (sum(b) for a in (select 1))"),
+        ("(select a, b from t)", "pivot (sum for a in (1))"), ("t as s", "unpivot (v for n in (a, b))"),
         ("(select a, b from t)", "pivot (sum(b)::int for a in (1))"), ("(values (1))", "unpivot (v for n in (a, b))"),
         ("(select a, b from t)", "pivot (sum(b) for a in (date '2020-01-01'))"),
         ("(select a, b from t)", "unpivot exclude nulls (v for n in (a + 1))"),
