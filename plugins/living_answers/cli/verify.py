@@ -46,6 +46,7 @@ def verify(
             judged.append(judgement)
             if not as_json:
                 print_judgement(judgement)
+                _print_figures(judgement)
     ran = [judgement for judgement in judged if not judgement.engines_missing]
     red = [judgement for judgement in ran if not judgement.green]
     if as_json:
@@ -83,6 +84,15 @@ def print_judgement(judgement: Judgement) -> None:
     console.print(f"{sign} {judgement.dag_id}, {how}: {len(judgement.evidence)} proofs")
     for fault in judgement.faults:
         console.print(f"      {fault}", style="red", markup=False, highlight=False)
+
+
+def _print_figures(judgement: Judgement) -> None:
+    """Show what was expected and observed where a proof failed that should have held."""
+    from living_answers.cli.answers import print_evidence
+
+    failed = [one for one in judgement.evidence if not one.holds]
+    if surprising := [one for one in failed if f"the proof fails: {one.proof}" in judgement.faults]:
+        print_evidence(surprising, title=f"{judgement.dag_id}: what should have held")
 
 
 @contextmanager
