@@ -7,7 +7,7 @@ what users feel: failed, late, slow. And unit-test the rules.
 **How it works.** Prometheus evaluates the rules and sends every firing alert to Alertmanager, again and again. Alertmanager
 decides what a human sees: `group_by` makes one message of many alerts, `group_wait` lets the others arrive, a
 deduplication key lets the pager open one incident, `send_resolved` closes it, and the routing tree picks the receiver by
-labels. So the rule says *what* is wrong and how urgent, and the route says *who* is told.
+labels. `keep_firing_for` bridges a scrape that failed, which would otherwise look like the end of the alert, and page twice. So the rule says *what* is wrong and how urgent, and the route says *who* is told.
 
 The parts and their tools: metrics by Prometheus (CloudWatch, Azure Monitor or Google Cloud Monitoring in a cloud), logs by
 Elasticsearch and Kibana or the cloud's own, display by Grafana, orchestration state by Airflow, routing by Alertmanager, people
