@@ -23,7 +23,8 @@ fall, whatever the shape of the answer. Without an ORM the same cure reads `WHER
 - *every way shows the same totals*: against Python's own sums over the raw rows;
 - *two collections in one join multiply*: rows that the server sends, against the sum of both collections;
 - *raiseload turns the hidden query into an error*;
-- *waiting shrinks with the round trips*: each statement is held up for five milliseconds, and the waiting is measured.
+- *waiting shrinks with the round trips*: each statement is held up for five milliseconds, and the waiting is measured,
+  the least of five turns.
 
 **Break it.** `lazy`: the page loads its orders as its author wrote it first, by touching `customer.orders` in a loop.
 
@@ -199,7 +200,9 @@ def n_plus_one():
 
         engine, customer, most = scratch.engine(), customer_class(), PARENTS[-1]
         way = None if params["break_it"] == "lazy" else selectinload(customer.orders)
-        lazy, now = (sum(page(engine, customer, loading, most)[1]) for loading in (None, way))
+        # Turn and turn about, and the least of five: a busy machine holds up a sleeper longer than he asked for.
+        turns = [[sum(page(engine, customer, loading, most)[1]) for loading in (None, way)] for _ in range(5)]
+        lazy, now = (min(waits) for waits in zip(*turns, strict=True))
         prove("waiting shrinks with the round trips", observed=lazy / now, expected=10, how="at_least", unit="x")
 
     copy_customers_and_orders() >> compare_ways() >> count_statements_of_the_page() >> measure_waiting()
