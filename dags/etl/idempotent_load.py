@@ -13,7 +13,7 @@ whatever is recorded in a *second* transaction can be lost between the two.
 - *the second load inserts no row*: the same batch again, counted by the engine;
 - *the replay leaves the same content*: a checksum over all rows, before and after;
 - *a kill and a retry leave each row once*: the connection dies at the worst moment, then the load runs again;
-- *two runners at once load once*: two connections race for the same batch.
+- *two runners at once load once*: two connections load the same batch, both held up until each is in the middle of it.
 
 **Break it.** `append`: no claim, the load just appends, and every repetition doubles the rows. `two_transactions`: the claim
 is recorded after the rows are committed; a process that dies in between has loaded what its record does not know, and of
@@ -31,7 +31,6 @@ primary keys as hints only and would take the claim twice: there a table lock se
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 from airflow.sdk import task
@@ -79,6 +78,13 @@ def content(connection: Any) -> list[Any]:
     """Count and checksum of the target; a doubled row changes both."""
     query = "SELECT COUNT(*), SUM(hashtextextended(target::text, 0)) FROM target"
     return list(connection.execute(query).fetchone())
+
+
+def blocked_sessions() -> int:
+    """Return how many sessions of this run wait for a lock."""
+    query = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
+    with scratch.connect() as connection:
+        return connection.execute(query, [scratch.name()]).fetchone()[0]
 
 
 def empty_tables(connection: Any) -> None:
@@ -144,17 +150,20 @@ def idempotent_load():
 
     @task
     def race(rows: int, params: dict[str, Any] | None = None) -> None:
-        start = Barrier(2, timeout=30)
+        from living_answers.monitoring import wait_for
 
-        def runner(_: int) -> int:
+        def runner() -> int:
             with scratch.connect() as connection:
-                start.wait()
                 return load(connection, params["break_it"])
 
         with scratch.connect() as connection:
             empty_tables(connection)
-        with ThreadPoolExecutor(2) as pool:
-            inserted = sorted(pool.map(runner, range(2)))
+        with ThreadPoolExecutor(2) as pool, scratch.connect() as gate:
+            gate.execute("LOCK TABLE target IN SHARE MODE")  # Nobody writes until both are in the middle of it.
+            runners = [pool.submit(runner) for _ in range(2)]
+            wait_for(lambda: blocked_sessions() == len(runners))
+            gate.commit()
+        inserted = sorted(done.result() for done in runners)
         prove("two runners at once load once", observed=inserted, expected=[0, rows], unit="rows")
 
     rows = make_source()
