@@ -43,7 +43,6 @@ Python: [os.replace](https://docs.python.org/3/library/os.html#os.replace). pand
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import resource
@@ -51,21 +50,22 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import Pipe, get_context
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 from airflow.sdk import task
 
 from living_answers.answers import answer, prove
+from living_answers.local_server import Reply, Request, serve
 
 log = logging.getLogger(__name__)
 NUMBERS = list(range(7, 500, 11))
-BODIES = {
-    "/numbers": (200, [{"delay": number} for number in NUMBERS]),
-    "/text": (200, [{"delay": str(number)} for number in NUMBERS]),
-    "/error": (500, [{"delay": -1, "error": "the database is away"}]),
+REPLIES = {
+    "/numbers": Reply.as_json([{"delay": number} for number in NUMBERS]),
+    "/text": Reply.as_json([{"delay": str(number)} for number in NUMBERS]),
+    "/error": Reply.as_json([{"delay": -1, "error": "the database is away"}], status=500),
 }
 
 
@@ -109,22 +109,14 @@ def server() -> Iterator[str]:
     """A server of one's own; whoever asks for ``/silent`` is kept waiting until it closes."""
     closing = Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path == "/silent" and closing.wait(60):
-                return
-            status, body = BODIES[self.path]
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
+    def reply(request: Request) -> Reply | None:
+        return None if request.path == "/silent" and closing.wait(60) else REPLIES[request.path]
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        Thread(target=running.serve_forever, daemon=True).start()
+    with serve(reply) as running:
         try:
-            yield f"http://127.0.0.1:{running.server_port}"
+            yield running.url
         finally:
             closing.set()
-            running.shutdown()
 
 
 def outcome(seconds: float, script: Callable[..., None], *given: Any) -> str:
@@ -136,6 +128,20 @@ def outcome(seconds: float, script: Callable[..., None], *given: Any) -> str:
     except Exception as error:  # noqa: BLE001 - whatever it is, its name is the outcome
         return type(error).__name__
     return "completed"
+
+
+def outcome_with_little_room(room: int, script: Callable[..., None], *given: Any) -> str:
+    """How the script ended in a process whose files may grow to so many bytes; the server, and the log, have room."""
+    receiver, sender = Pipe(duplex=False)
+
+    def run() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        sender.send(outcome(10, script, *given))
+
+    child = get_context("fork").Process(target=run)
+    child.start()
+    child.join(30)
+    return receiver.recv() if receiver.poll() else "still waiting"
 
 
 def doubled(out: Path) -> list[str]:
@@ -181,7 +187,7 @@ def simple_python_etl():
             ]
             due = ["ProxyError", "KeyError", "completed"]
             prove("the sample runs once both placeholders are replaced", observed=ends, expected=due)
-            ends = [outcome(1, as_printed, url + path, "delay", out) for path in ("/silent", "/error", "/text")]
+            ends = [outcome(3, as_printed, url + path, "delay", out) for path in ("/silent", "/error", "/text")]
             due = ["still waiting", "completed", "completed"]
             prove("the sample accepts what it should refuse", observed=ends, expected=due)
             prove("the sample repeats text", observed=doubled(out), expected=[f"{n}{n}" for n in NUMBERS])
@@ -197,20 +203,17 @@ def simple_python_etl():
             script(f"{url}/numbers", "delay", out)
             prove("a rerun leaves an identical file", observed=out.read_text(), expected=first)
             script(f"{url}/text", "delay", out)
-            met = {path: outcome(2, script, url + path, "delay", out) for path in ("/silent", "/error")}
+            met = {path: outcome(5, script, url + path, "delay", out) for path in ("/silent", "/error")}
             due = {"/silent": "ReadTimeout", "/error": "HTTPStatusError", "/text": twice}
             prove("the hardened script meets each fault", observed={**met, "/text": doubled(out)}, expected=due)
 
     @task
     def fill_the_disk(params: dict[str, Any] | None = None) -> None:
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         with server() as url, tempfile.TemporaryDirectory() as folder:
             out, script = Path(folder, "out.csv"), as_printed if params["break_it"] else hardened
             script(f"{url}/numbers", "delay", out)
             good = out.read_text()
-            resource.setrlimit(resource.RLIMIT_FSIZE, (len(good) // 2, limits[1]))
-            ended = outcome(5, script, f"{url}/numbers", "delay", out)
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            ended = outcome_with_little_room(len(good) // 2, script, f"{url}/numbers", "delay", out)
             seen = [ended, out.read_text()]
             prove("a write that fails leaves the last good file", observed=seen, expected=["OSError", good])
 
