@@ -47,7 +47,7 @@ FAULTS = ("crash", "slow", "lost reply", "poison", "outage")
 PROTECTIONS = ("retry", "timeout", "idempotence", "dead letters", "breaker")
 MESSAGES, STRUCK = range(6), 2
 OUTAGE, RESET, GIVE_UP = 10.0, 5.0, 60.0  # seconds of the simulated clock
-N, TIMEOUT, HANG = 3, 0.2, 1.0  # failures that open the circuit; seconds
+N, TIMEOUT, HANG = 3, 0.2, 2.0  # failures that open the circuit; seconds
 
 
 class Killed(Exception):
