@@ -115,7 +115,7 @@ def transform(steps: dict[str, Step], rows: list[list[str]], break_it: str | Non
 
 
 def load(steps: dict[str, Step], rows: list[tuple[Any, ...]]) -> None:
-    with scratch.connect() as connection, measured(steps, "load") as step:
+    with measured(steps, "load") as step, scratch.connect() as connection:  # its connecting and its commit, too
         connection.execute("DROP TABLE IF EXISTS weather")
         connection.execute("CREATE TABLE weather (origin text, hour timestamptz, temp float, pressure float)")
         cursor = connection.cursor()

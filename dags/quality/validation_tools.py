@@ -8,7 +8,8 @@ people, and seconds of import. Choose by where the data is and who reads the res
 range, an unknown reference) are judged three times, and each tool names the lines that it blames. One more line lacks its e-mail,
 which no rule forbids: a missing value is the null rule's business, and the rule on forms must let it pass. The cost is CPU time:
 what a fresh interpreter spends on the import, and what the checks take once all is imported. SQL's work is done by another process,
-so its statements are counted by the clock, connecting included, which is more than their CPU time and so to SQL's disadvantage.
+so its statements are counted by the clock, connecting included, which is more than their CPU time and so to SQL's disadvantage;
+of three times the least, as a busy machine makes any of them wait.
 
 **This run proves**
 - *three tools blame the same lines*, which are also those that were planted;
@@ -36,6 +37,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from typing import Any
 
 from airflow.sdk import task
@@ -150,8 +152,11 @@ def validation_tools():
         import_quietly()
         rows = make_orders()
         frame = pd.DataFrame(rows).set_index("line").rename_axis(None)
-        start = time.perf_counter()
-        blamed, seconds = {"sql": blame_by_sql(rows)}, {"sql": time.perf_counter() - start}
+        clock = [time.perf_counter()]
+        for _ in range(3):
+            blamed = {"sql": blame_by_sql(rows)}
+            clock.append(time.perf_counter())
+        seconds = {"sql": min(end - start for start, end in pairwise(clock))}
         for name, blame in (("pandera", blame_by_pandera), ("great expectations", blame_by_great_expectations)):
             start = time.process_time()
             blamed[name] = blame(frame, params["break_it"])

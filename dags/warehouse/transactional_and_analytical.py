@@ -166,7 +166,7 @@ def transactional_and_analytical():
             kept = dead_rows_kept(other)
             prove("a long report keeps dead rows", observed=kept, expected=1, how="at_least", unit="row versions")
             report.commit()
-            for _ in range(20):  # what others run in this database may hold an older snapshot for a moment
+            for _ in range(240):  # what others run in this database may hold an older snapshot, for two minutes at most
                 if (kept := dead_rows_kept(other)) == 0:
                     break
                 sleep(0.5)

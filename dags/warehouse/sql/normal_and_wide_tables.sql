@@ -49,4 +49,5 @@ inner join customer as c on o.customer_id = c.customer_id
 inner join nation as n on c.nation_id = n.nation_id;
 alter table orders_wide add primary key (order_id);
 
-analyze;
+-- Named, for without names it would take a lock on every table of the database until the commit.
+analyze nation, customer, orders, orders_wide;

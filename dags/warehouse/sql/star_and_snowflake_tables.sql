@@ -80,4 +80,5 @@ insert into customer select
     c_nationkey
 from sample.customer;
 
-analyze;
+-- Named, for without names it would take a lock on every table of the database until the commit.
+analyze fact_sales, star_part, star_customer, manufacturer, brand, part, region, nation, customer;
