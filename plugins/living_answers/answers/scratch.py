@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from living_answers.lake import Lake
 
 STATEMENT_TIMEOUT_MS = 120_000
+#: A scan begins at the table's beginning, not where another session's scan of it happens to be: what is copied from a
+#: sample keeps its order.
+SETTINGS = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c synchronize_seqscans=off"
 
 
 def name() -> str:
@@ -50,7 +53,7 @@ def connect() -> Iterator[psycopg.Connection]:
     from living_answers import ledger
 
     url = ledger.engine().url.set(drivername="postgresql").render_as_string(hide_password=False)
-    options = f"-c search_path={schema()},warehouse,public -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+    options = f"-c search_path={schema()},warehouse,public {SETTINGS}"
     with psycopg.connect(url, options=options, connect_timeout=10, application_name=name()) as connection:
         yield connection
 
@@ -62,7 +65,7 @@ def engine() -> Engine:
 
     from living_answers import ledger
 
-    options = f"-c search_path={schema()},warehouse,public -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+    options = f"-c search_path={schema()},warehouse,public {SETTINGS}"
     arguments = {"options": options, "connect_timeout": 10}
     return create_engine(ledger.engine().url, poolclass=NullPool, connect_args=arguments)
 
