@@ -55,12 +55,13 @@ WORDS = (
 
 def translate(tokens: list[Token]) -> str:
     """The statement with Redshift's own functions and clauses replaced."""
-    tokens = navigation.rewrite(_index_on_a_table(tokens))
+    tokens = _index_on_a_table(tokens)
+    if {t.word for t in tokens} & pivot.WORDS:
+        tokens = pivot.rewrite(tokens)  # before the navigation, which then sees what is called by the alias
+    tokens = navigation.rewrite(tokens)
     words = {t.word for t in tokens}
     if words & known_values.WORDS:
         tokens = known_values.rewrite(tokens)
-    if words & pivot.WORDS:
-        tokens = pivot.rewrite(tokens)
     if words & clauses.WORDS:
         tokens = clauses.translate(tokens)
     if words & (calls.WORDS | {"top"}):
