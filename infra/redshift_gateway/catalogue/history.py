@@ -13,17 +13,26 @@ from typing import Any, Final
 from redshift_gateway.catalogue.system_tables import Origin, SystemTables
 
 _KEPT: Final = 4_000  # bytes of a statement, as stl_query keeps
+# Comments and blanks: what tools put before a statement, and what may stand between any two words.
+_GAP: Final = r"(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*+[^*/])*\*+/)*"
 _SECRET: Final = re.compile(
-    r"(\b(?:credentials|access_key_id|secret_access_key|session_token|password|iam_role)\s+(?:as\s+)?)[eE]?'(?:[^']|'')*'?"
-    r"|(\b(?:aws_access_key_id|aws_secret_access_key|aws_iam_role|token)\s*=)[^;'\"\s]*",
+    r"(?P<said>\b(?:credentials|access_key_id|secret_access_key|session_token|password|iam_role|master_symmetric_key)"
+    rf"{_GAP}(?:as\b{_GAP})?)"
+    r"(?:[eE]'(?:[^'\\]|\\.|'')*'?|(?:[uU]&)?'(?:[^']|'')*'?|\$(?P<tag>\w*)\$[\s\S]*?(?:\$(?P=tag)\$|\Z))"
+    r"|(?P<key>\b(?:aws_access_key_id|aws_secret_access_key|aws_iam_role|token)\s*=)[^;'\"\s]*",
     re.IGNORECASE,
 )
-# What tools put before a statement, and then the words that say its kind; what matches none is of the last kind.
-_COMMENTS: Final = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*+[^*/])*\*+/)*")
+_COMMENTS: Final = re.compile(_GAP)
+# The words that say a statement's kind; what matches none is of the last kind.
 _KINDS: Final = (
     (re.compile(r"(?:SELECT|WITH|TABLE|VALUES)\b|\("), "SELECT"),
     *((re.compile(rf"{word}\b"), word) for word in ("INSERT", "UPDATE", "DELETE", "COPY", "UNLOAD")),
-    (re.compile(r"CREATE\s+(?:(?:LOCAL|TEMP|TEMPORARY)\s+)*TABLE\s.*\bAS\s+(?:SELECT\b|WITH\b|\()", re.DOTALL), "CTAS"),
+    (
+        re.compile(
+            rf"CREATE\s+(?:(?:LOCAL|TEMP|TEMPORARY)\s+)*TABLE\s.*\bAS(?!\w){_GAP}(?:SELECT\b|WITH\b|\()", re.DOTALL
+        ),
+        "CTAS",
+    ),
     (re.compile(r"(?:CREATE|ALTER|DROP|TRUNCATE|GRANT|REVOKE|COMMENT)\b"), "DDL"),
     (re.compile(r"MERGE\b"), "OTHER"),
     (re.compile(""), "UTILITY"),
@@ -89,4 +98,4 @@ def kind(sql: str) -> str:
 
 def without_secrets(sql: str) -> str:
     """The statement with stars for its credentials; Redshift's own history does the same."""
-    return _SECRET.sub(lambda m: f"{m[1]}'***'" if m[1] else f"{m[2]}***", sql)
+    return _SECRET.sub(lambda m: f"{m['said']}'***'" if m["said"] else f"{m['key']}***", sql)

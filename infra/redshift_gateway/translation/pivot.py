@@ -62,7 +62,7 @@ def _pivot(text: _Text, source: list[Token], options: list[str], inside: list[To
     one_call = len(aggregate) > 2 and closing(aggregate, 1) == len(aggregate) - 1
     if options or function not in _AGGREGATES or not one_call or len(column) != 1:
         raise _refused("PIVOT", "of another form than one AVG, COUNT, MAX, MIN or SUM for one column")
-    used = {identifier(t) for t in (*aggregate[1:], *column) if t.kind in (Kind.WORD, Kind.QUOTED)}
+    used = _columns_in(aggregate[1:]) | _columns_in(column)
     kept = [quote_name(c) for c in _columns(source, "PIVOT") if c not in used]
     columns = list(kept)
     for value in _listed(inside, "PIVOT"):
@@ -131,6 +131,17 @@ def _columns(source: list[Token], clause: str) -> list[str]:
     return names
 
 
+def _columns_in(part: list[Token]) -> set[str]:
+    """What an expression may name as columns: neither functions, nor types, nor what stands before a dot."""
+    found = set()
+    for before, token, after in zip([None, *part], part, [*part[1:], None], strict=False):
+        typed = before is not None and (before.text == ":" or before.word in ("as", "double"))
+        named = token.kind in (Kind.WORD, Kind.QUOTED) and not (after is not None and after.text in ("(", "."))
+        if named and not typed:
+            found.add(identifier(token))
+    return found
+
+
 def _column(item: list[Token]) -> str:
     """`a`, `t.a` and `... AS a`; nothing for any other."""
     named = bool(item) and item[-1].kind in (Kind.WORD, Kind.QUOTED)
@@ -149,7 +160,8 @@ def _listed(inside: list[Token], clause: str) -> list[list[Token]]:
             items.append([])
         else:
             items[-1].append(token)
-    if [] in items or any(t.text in ("(", ")") for item in items for t in item):
+    queried = any(item and item[0].word in ("select", "with", "values") for item in items)
+    if queried or [] in items or any(t.text in ("(", ")") for item in items for t in item):
         raise _refused(clause, "of a list that holds other than values and names")
     return items
 

@@ -25,6 +25,8 @@ where h.data_source = %s order by h.query_id"""
         ("copy t from 's3://a/b'", "COPY"),
         ("unload ('select 1') to 's3://a/b'", "UNLOAD"),
         ("create temp table a\nas\nselect 1", "CTAS"),
+        ("create table a as -- c\nselect 1", "CTAS"),
+        ("create table a as /* c */ select 1", "CTAS"),
         ("create table a (b int)", "DDL"),
         ("merge into t using s on true", "OTHER"),
         ("/* never closed select 1", "UTILITY"),

@@ -226,6 +226,21 @@ def test_other_forms_of_ignore_nulls_are_refused(call: str) -> None:
         translate(f"select {call} from t")
 
 
+@pytest.mark.parametrize(
+    ("columns", "clause", "kept"),
+    [
+        ("g, date, d, k", "pivot (max(date(d)) for k in (1))", '"g", "date"'),
+        ("g, int, v, k", "pivot (sum(v::int) for k in (1))", '"g", "int"'),
+        ("g, precision, v, k", "pivot (sum(cast(v as double precision)) for k in (1))", '"g", "precision"'),
+        ("s, v, k", "s pivot (sum(s.v) for k in (1))", '"s"'),
+        ("g, v, w, k", "pivot (sum(v * w) for k in (1))", '"g"'),
+    ],
+)
+def test_a_pivot_groups_by_all_columns_that_it_does_not_name(columns: str, clause: str, kept: str) -> None:
+    (sql,) = translate(f"select * from (select {columns} from t) {clause}").statements
+    assert sql.endswith(f"GROUP BY {kept})")
+
+
 def test_a_pivot_keeps_the_text_of_its_subquery() -> None:
     (sql,) = translate(
         "select * from (select a, b - -1 as b -- c\n from t) pivot (sum(b) for a in (-1 as m))"
@@ -240,6 +255,7 @@ def test_a_pivot_keeps_the_text_of_its_subquery() -> None:
         ("(select * from t)", "pivot (sum(b) for a in (1))"), ("(select a, b c from t)", "pivot (sum(c) for a in (1))"),
         ("(select a, b from t)", "pivot (listagg(b) for a in (1))"), ("t", "pivot (sum(b) for a in (1))"),
         ("(select a, b from t)", "pivot (sum(b) for a in (select 1))"),
+        ("(select a, b from t)", "pivot (sum(b) for a in (select k from u))"),
         ("(select a, b from t)", "pivot (sum for a in (1))"), ("t as s", "unpivot (v for n in (a, b))"),
         ("(select a, b from t)", "pivot (sum(b)::int for a in (1))"), ("(values (1))", "unpivot (v for n in (a, b))"),
         ("(select a, b from t)", "pivot (sum(b) for a in (date '2020-01-01'))"),
