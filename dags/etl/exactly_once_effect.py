@@ -100,13 +100,6 @@ def apply(connection: Any, event: dict[str, Any]) -> None:
     )
 
 
-def blocked_sessions() -> int:
-    """Return how many sessions of this run wait for a lock."""
-    query = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
-    with scratch.connect() as connection:
-        return connection.execute(query, [scratch.name()]).fetchone()[0]
-
-
 def balances() -> dict[str, int]:
     with scratch.connect() as connection:
         return {str(account): int(balance) for account, balance in connection.execute("SELECT * FROM account")}
@@ -183,8 +176,6 @@ def exactly_once_effect():
     @task
     def race(params: dict[str, Any] | None = None) -> None:
         """Deliver one new event to two consumers: the first is slow, and its visibility timeout ends."""
-        from living_answers.monitoring import wait_for
-
         (client, queue), event = open_queue("_race"), {"event_id": "late", "account": 99, "amount": 1}
         client.send_message(QueueUrl=queue, MessageBody=json.dumps(event))
         (slow,) = receive(client, queue)
@@ -198,7 +189,7 @@ def exactly_once_effect():
         with ThreadPoolExecutor(2) as pool, scratch.connect() as gate:
             gate.execute("SELECT 1 FROM account WHERE account = 99 FOR UPDATE")  # Until both are in the middle of it.
             consumers = [pool.submit(consumer, message) for message in (slow, fast)]
-            wait_for(lambda: blocked_sessions() >= len(consumers))
+            scratch.wait_until_blocked(len(consumers))
             gate.commit()
         for done in consumers:
             done.result()

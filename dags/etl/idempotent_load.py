@@ -80,13 +80,6 @@ def content(connection: Any) -> list[Any]:
     return list(connection.execute(query).fetchone())
 
 
-def blocked_sessions() -> int:
-    """Return how many sessions of this run wait for a lock."""
-    query = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
-    with scratch.connect() as connection:
-        return connection.execute(query, [scratch.name()]).fetchone()[0]
-
-
 def empty_tables(connection: Any) -> None:
     connection.execute("TRUNCATE target, batches")
     connection.commit()
@@ -150,8 +143,6 @@ def idempotent_load():
 
     @task
     def race(rows: int, params: dict[str, Any] | None = None) -> None:
-        from living_answers.monitoring import wait_for
-
         def runner() -> int:
             with scratch.connect() as connection:
                 return load(connection, params["break_it"])
@@ -161,7 +152,7 @@ def idempotent_load():
         with ThreadPoolExecutor(2) as pool, scratch.connect() as gate:
             gate.execute("LOCK TABLE target IN SHARE MODE")  # Nobody writes until both are in the middle of it.
             runners = [pool.submit(runner) for _ in range(2)]
-            wait_for(lambda: blocked_sessions() == len(runners))
+            scratch.wait_until_blocked(len(runners))
             gate.commit()
         inserted = sorted(done.result() for done in runners)
         prove("two runners at once load once", observed=inserted, expected=[0, rows], unit="rows")

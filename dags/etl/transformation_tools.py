@@ -158,7 +158,7 @@ def transformation_tools():
 
     @task
     def ask_postgres(built: dict[str, Any]) -> None:
-        from living_answers.monitoring import wait_for
+        from living_answers.waiting import wait_for
 
         due = {"flight_facts": len(flights().dropna()), "carrier_delays": len(by_pandas())}
 

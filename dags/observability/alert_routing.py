@@ -5,9 +5,10 @@ router groups what belongs together, sends it by severity to the pager, the chat
 what users feel: failed, late, slow. And unit-test the rules.
 
 **How it works.** Prometheus evaluates the rules and sends every firing alert to Alertmanager, again and again. Alertmanager
-decides what a human sees: `group_by` makes one message of many alerts, `group_wait` lets the others arrive, a
-deduplication key lets the pager open one incident, `send_resolved` closes it, and the routing tree picks the receiver by
-labels. `keep_firing_for` bridges a scrape that failed, which would otherwise look like the end of the alert, and page twice. So the rule says *what* is wrong and how urgent, and the route says *who* is told.
+decides what a human sees: `group_by` makes one message of many alerts, `group_wait` lets the others arrive, a deduplication
+key lets the pager open one incident, `send_resolved` closes it, and the routing tree picks the receiver by labels.
+`keep_firing_for` bridges a scrape that failed, which would otherwise look like the end of the alert, and page twice. So the
+rule says *what* is wrong and how urgent, and the route says *who* is told.
 
 The parts and their tools: metrics by Prometheus (CloudWatch, Azure Monitor or Google Cloud Monitoring in a cloud), logs by
 Elasticsearch and Kibana or the cloud's own, display by Grafana, orchestration state by Airflow, routing by Alertmanager, people
@@ -133,7 +134,8 @@ def alert_routing():
     @task
     def route_the_alerts(params: dict[str, Any] | None = None) -> None:
         from living_answers.local_mail import receive_mail
-        from living_answers.monitoring import alertmanager, prometheus, query, wait_for
+        from living_answers.monitoring import alertmanager, prometheus, query
+        from living_answers.waiting import wait_for
 
         health, rules = {"bad": False}, (CONFIG / RULES).read_text()
         severities = dict(re.findall(r"alert: (\w+)\n.*\n.*severity: (\w+)", rules))

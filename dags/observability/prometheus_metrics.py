@@ -22,9 +22,10 @@ exports the ledger: the same idea as the gateway, without its risk of showing th
 **Break it.** `difference`: last minus first in place of `increase`, and a restart loses what was before. `no_gateway`: the short job
 waits to be scraped. `renamed`: the code exports its counters without `_total`, and panels go empty without an error.
 
-**Where this stops.** "In real time" it is not: what happens between two scrapes is seen as a sum at best, after 15 to 60 s as usually
-configured (0.2 s here and 5 s for the short job, so that the run is short). Prometheus holds figures, not events: no request ids as labels, they
-make a series each. Grafana itself is not started here; its queries are sent to Prometheus as Grafana sends them.
+**Where this stops.** "In real time" it is not: what happens between two scrapes is seen as a sum at best, after 15 to 60 s as
+usually configured (0.2 s here and 5 s for the short job, so that the run is short). Prometheus holds figures, not events: no
+request ids as labels, they make a series each. Grafana itself is not started here; its queries are sent to Prometheus as
+Grafana sends them.
 
 **Sources.** Prometheus: [rate and increase](https://prometheus.io/docs/prometheus/latest/querying/functions/#rate),
 [pushing](https://prometheus.io/docs/practices/pushing/), [naming](https://prometheus.io/docs/practices/naming/),
@@ -100,7 +101,8 @@ def prometheus_metrics():
     def count_and_scrape(params: dict[str, Any] | None = None) -> None:
         from prometheus_client import CollectorRegistry, Counter, generate_latest
 
-        from living_answers.monitoring import prometheus, value, wait_for
+        from living_answers.monitoring import prometheus, value
+        from living_answers.waiting import wait_for
 
         exported: dict[str, CollectorRegistry] = {}
 
@@ -140,7 +142,8 @@ def prometheus_metrics():
     def miss_the_short_job(params: dict[str, Any] | None = None) -> None:
         from prometheus_client import CollectorRegistry, Gauge, push_to_gateway, start_http_server
 
-        from living_answers.monitoring import free_address, prometheus, pushgateway, query, value, wait_for
+        from living_answers.monitoring import free_address, prometheus, pushgateway, query, value
+        from living_answers.waiting import wait_for
 
         registry, address = CollectorRegistry(), free_address()
         Gauge("rows_loaded", "Rows of the last run", registry=registry).set(ROWS)
@@ -177,7 +180,8 @@ def prometheus_metrics():
 
         from living_answers import engines
         from living_answers.metrics.exported import airflow_series, ledger_series
-        from living_answers.monitoring import prometheus, query, value, wait_for
+        from living_answers.monitoring import prometheus, query, value
+        from living_answers.waiting import wait_for
 
         names, scrapes = sorted(ledger_series() | airflow_series()), count(1)
         queries = dashboard_queries()

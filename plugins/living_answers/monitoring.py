@@ -10,35 +10,19 @@ import json
 import os
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
 from living_answers import engines
+from living_answers.waiting import wait_for
 
 LOOPBACK = "127.0.0.1"
-PATIENCE_SECONDS = 60.0
 # In a user namespace of its own, Debian's Alertmanager finds its templates where it expects them.
 _WITH_SHARE = 'mount --bind "$1" /usr/share && shift && exec "$@"'
-Found = TypeVar("Found")
-
-
-class NotInTime(RuntimeError):
-    """What was waited for did not come."""
-
-
-def wait_for(condition: Callable[[], Found], seconds: float = PATIENCE_SECONDS) -> Found:
-    """Return the condition's first true value; raise NotInTime if there is none for that long."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise NotInTime(f"not within {seconds:.0f} s")
-        time.sleep(0.05)
-    return found
 
 
 @contextmanager

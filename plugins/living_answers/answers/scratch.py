@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from living_answers import run_context
+from living_answers import run_context, waiting
 
 if TYPE_CHECKING:
     import psycopg
@@ -56,6 +56,22 @@ def connect() -> Iterator[psycopg.Connection]:
     options = f"-c search_path={schema()},warehouse,public {SETTINGS}"
     with psycopg.connect(url, options=options, connect_timeout=10, application_name=name()) as connection:
         yield connection
+
+
+def wait_until_blocked(sessions: int) -> None:
+    """Wait until so many of the run's sessions wait for a lock: each is then in the middle of what it does.
+
+    Raises:
+        living_answers.waiting.NotInTime: they are not, within a minute.
+    """
+
+    def blocked() -> bool:
+        with connect() as connection:  # anew each time: pg_stat_activity stands still within a transaction
+            query = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
+            found = connection.execute(query, [name()]).fetchone()
+        return found is not None and found[0] >= sessions
+
+    waiting.wait_for(blocked)
 
 
 def engine() -> Engine:

@@ -12,16 +12,10 @@ import pytest
 from embedded.home import Home
 from embedded.on_demand import ensure
 from living_answers.local_server import Reply, serve
-from living_answers.monitoring import NotInTime, alertmanager, prometheus, pushgateway, query, value, wait_for
+from living_answers.monitoring import alertmanager, prometheus, pushgateway, query, value
+from living_answers.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
-
-
-def test_waiting_ends() -> None:
-    answers = iter([0, 0, 7])
-    assert wait_for(lambda: next(answers), 5) == 7
-    with pytest.raises(NotInTime):
-        wait_for(lambda: None, 0.01)
 
 
 @pytest.fixture(scope="module")
