@@ -13,13 +13,13 @@ spills to disk, and does nothing for an aggregate that fits already. And what al
 connection) stays serial, however many there are.
 
 **This run proves**
-- *the grown job misses its deadline*: four times the slices, against a deadline of twice the small job's time;
+- *the grown job misses its deadline*: four times the slices, against a deadline of twice the small job's time, by a quarter at least;
 - *workers side by side bring it back*: the same job with eight workers keeps the deadline (of each job, the least of three turns);
 - *Amdahl's law foretells the gain*: measured with one and with eight workers, a known share of the work being serial;
 - *chunks in a row gain nothing*: the blocks read in one pass and in chunks one after another;
 - *memory cures the sort that spills*: temporary blocks written with little and with enough `work_mem`;
 - *memory does nothing for the stage that fits*: the blocks that an aggregate reads and writes, with little and with much;
-- *every remedy leaves the same output*: a checksum over the result of each.
+- *every remedy leaves the same output*: the sum of each, against one query over all numbers.
 
 **Break it.** `shared_lock`: the slices write under one lock, as into one file; eight workers queue for it like one.
 
@@ -126,6 +126,8 @@ def slow_batch_job():
 
         Turn and turn about, and of each the least: what disturbs a run only ever adds to it.
         """
+        with scratch.connect() as connection:
+            due = connection.execute("SELECT SUM(amount) FROM numbers").fetchone()[0]
         small, grown, divided, totals = [], [], [], set()
         for _ in range(ROUNDS):
             small.append(run_job(SLICES // 4, workers=1)[0])
@@ -133,13 +135,13 @@ def slow_batch_job():
                 took, total = run_job(SLICES, workers, way)
                 seconds.append(took)
                 totals.add(total)
-        prove("every remedy leaves the same output", observed=len(totals), expected=1, unit="different sums")
+        prove("every remedy leaves the same output", observed=[*totals], expected=[due])
         return {"deadline": 2 * min(small), "grown": min(grown), "divided": min(divided)}
 
     @task
     def keep_the_deadline(seconds: dict[str, float]) -> None:
         late = (seconds["grown"], seconds["deadline"])
-        prove("the grown job misses its deadline", observed=late, expected=1, how="times_at_least")
+        prove("the grown job misses its deadline", observed=late, expected=1.25, how="times_at_least")
         in_time = (seconds["divided"], seconds["deadline"])
         prove("workers side by side bring it back", observed=in_time, expected=1, how="times_at_most")
 
