@@ -135,7 +135,7 @@ def _columns_in(part: list[Token]) -> set[str]:
     """What an expression may name as columns: neither functions, nor types, nor what stands before a dot."""
     found = set()
     for before, token, after in zip([None, *part], part, [*part[1:], None], strict=False):
-        typed = before is not None and (before.text == ":" or before.word in ("as", "double"))
+        typed = before is not None and (before.text == ":" or before.word in ("as", "double", "character"))
         named = token.kind in (Kind.WORD, Kind.QUOTED) and not (after is not None and after.text in ("(", "."))
         if named and not typed:
             found.add(identifier(token))

@@ -232,6 +232,7 @@ def test_other_forms_of_ignore_nulls_are_refused(call: str) -> None:
         ("g, date, d, k", "pivot (max(date(d)) for k in (1))", '"g", "date"'),
         ("g, int, v, k", "pivot (sum(v::int) for k in (1))", '"g", "int"'),
         ("g, precision, v, k", "pivot (sum(cast(v as double precision)) for k in (1))", '"g", "precision"'),
+        ("g, varying, v, k", "pivot (max(cast(v as character varying)) for k in (1))", '"g", "varying"'),
         ("s, v, k", "s pivot (sum(s.v) for k in (1))", '"s"'),
         ("g, v, w, k", "pivot (sum(v * w) for k in (1))", '"g"'),
     ],
