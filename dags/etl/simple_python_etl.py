@@ -138,7 +138,7 @@ def outcome_with_little_room(room: int, script: Callable[..., None], *given: Any
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
         sender.send(outcome(10, script, *given))
 
-    child = get_context("fork").Process(target=run)
+    child = get_context("fork").Process(target=run, daemon=True)
     child.start()
     child.join(30)
     return receiver.recv() if receiver.poll() else "still waiting"

@@ -14,7 +14,7 @@ repeated is a slice and not the whole. For that, a slice must be idempotent: her
 **This run proves**
 - *the slices together are the whole*: sums by carrier of four mapped tasks, against one query over all rows;
 - *one failed slice is tried again alone*: the attempts that each slice has recorded; one of them dies on its first try;
-- *the slices ran side by side*: the most that were at work at one moment, seen by PostgreSQL;
+- *the slices ran side by side*: the most that had a session at one moment, seen by PostgreSQL;
 - *the connections stay below the limit*: the most sessions that PostgreSQL saw while sixteen pieces were worked on.
 
 **Break it.** `no_limit`: every piece opens a connection of its own, all at once. `one_task`: no fan-out; a single task does

@@ -64,7 +64,7 @@ SUMMER = """
         JSONB_BUILD_OBJECT('plane', tailnum, 'to', dest) AS details
     FROM sample.flights
     WHERE month BETWEEN 6 AND 8
-    ORDER BY id -- in the order of time; else another session's scan decides where this one begins
+    ORDER BY id -- in the order of time, on which BRIN stands
 """
 # What is asked, and the index that is made for it.
 QUERIES = {

@@ -31,6 +31,8 @@ that match them.
 **Sources.** PostgreSQL: [using EXPLAIN](https://www.postgresql.org/docs/18/using-explain.html),
 [index-only scans](https://www.postgresql.org/docs/18/indexes-index-only-scans.html),
 [indexes on expressions](https://www.postgresql.org/docs/18/indexes-expressional.html),
+[COPY](https://www.postgresql.org/docs/18/sql-copy.html), and FREEZE's pages
+[since version 14](https://www.postgresql.org/docs/release/14.0/),
 [pg_stat_statements](https://www.postgresql.org/docs/18/pgstatstatements.html).
 """
 
